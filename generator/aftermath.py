@@ -1,0 +1,80 @@
+"""The vmoffer commands that follow a build: what Packer's shell-local post-processors run.
+
+They are shell lines. Everything that a definition says reaches them quoted or as a variable of the
+environment, so no name can become a command.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from generator.model import Builder, Disk, Generation, Sku
+
+
+@dataclass(frozen=True)
+class Command:
+    """One post-processor: a shell line, and whether it sends something away."""
+
+    line: str
+    publishes: bool = False
+
+
+def result_name(sku: Sku, generation: Generation, what: str) -> str:
+    """`report.json` or `sas.json`; a plan of several generations has one of each per generation."""
+    stem, suffix = what.split(".", 1)
+    return what if len(sku.generations) == 1 else f"{stem}-{generation}.{suffix}"
+
+
+def commands(sku: Sku, builder: Builder, generation: Generation) -> list[Command]:
+    """What happens to the disks of one image, in order."""
+    return _after_qemu(sku, generation) if builder is Builder.QEMU else _after_azure(sku, generation)
+
+
+def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
+    disks = list(sku.disks(generation))
+    report = _in_out(result_name(sku, generation, "report.json"))
+    return [
+        Command(
+            f'vmoffer finalize "$VMOFFER_SKU" --generation {generation}'
+            f' --raw "$VMOFFER_OUT"/{generation}/raw --out "$VMOFFER_OUT"'
+        ),
+        Command(f'vmoffer validate --sku "$VMOFFER_SKU" --out {report} {_paths(disks)}'),
+        Command(_upload(disks), publishes=True),
+        Command(_sign(sku, generation, [shlex.quote(disk.filename) for disk in disks]), publishes=True),
+    ]
+
+
+def _after_azure(sku: Sku, generation: Generation) -> list[Command]:
+    """The OS disk and blank disks are blobs already; filled ones are made here and sent after them."""
+    disks = list(sku.disks(generation))
+    filled = [disk for disk in disks if disk.data and not disk.data.blank]
+    blobs, attached = [], 0
+    for disk in disks:
+        if disk.data and disk.data.blank:
+            attached += 1
+            blobs.append(f'"$VMOFFER_DATA_DISK-{attached}.vhd"')
+        else:
+            blobs.append(shlex.quote(disk.filename))
+    result = []
+    if filled:
+        make = f'vmoffer finalize "$VMOFFER_SKU" --generation {generation} --data-only --out "$VMOFFER_OUT"'
+        result += [Command(make), Command(_upload(filled), publishes=True)]
+    return [*result, Command(_sign(sku, generation, blobs), publishes=True)]
+
+
+def _upload(disks: list[Disk]) -> str:
+    return f'vmoffer upload --sku "$VMOFFER_SKU" --container "$VMOFFER_CONTAINER" {_paths(disks)}'
+
+
+def _sign(sku: Sku, generation: Generation, blobs: list[str]) -> str:
+    out = _in_out(result_name(sku, generation, "sas.json"))
+    return f'vmoffer sas make --container "$VMOFFER_CONTAINER" --out {out} {" ".join(blobs)}'
+
+
+def _paths(disks: list[Disk]) -> str:
+    return " ".join(_in_out(disk.filename) for disk in disks)
+
+
+def _in_out(name: str) -> str:
+    return f'"$VMOFFER_OUT"/{shlex.quote(name)}'

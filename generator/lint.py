@@ -1,0 +1,138 @@
+"""The rules that a definition can be judged by before anything is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from generator import steps
+from generator.catalogue import Definition
+from generator.errors import NotMet
+from generator.load import FieldPath, Invalid, Problem, dotted
+from generator.model import Sku
+from generator.offer_rules import RULES, Breach, Status, sku_ids
+
+CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])+")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule that a definition does not meet, with the field that breaks it."""
+
+    rule: str
+    status: Status
+    field: str
+    evidence: str
+    fix: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.field}: {self.status} {self.rule}: found {self.evidence}; {self.fix}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome shape of `vmoffer validate --format json`."""
+        severity = "mandatory" if self.status == "fail" else "warning"
+        return {**asdict(self), "severity": severity}
+
+
+def lint(definitions: list[Definition]) -> list[Finding]:
+    """Every rule on every definition, then the rules between definitions; sorted by file and line."""
+    found = [
+        _place(definition, breach)
+        for definition in definitions
+        for rule in RULES
+        for breach in rule(definition.sku)
+    ]
+    found += _one_owner_per_sku_id(definitions)
+    return [finding for _, _, finding in sorted(found, key=lambda item: (item[0], item[1], item[2].rule))]
+
+
+def require(definitions: list[Definition]) -> list[Finding]:
+    """Only what may be built passes; returns the warnings.
+
+    Raises `generator.load.Invalid` for what cannot be used and NotMet for a broken rule.
+    """
+    problems = unusable(definitions)
+    if problems:
+        raise Invalid(problems)
+    findings = lint(definitions)
+    failed = [str(finding) for finding in findings if finding.status == "fail"]
+    if failed:
+        raise NotMet("the definition breaks the rules\n  " + "\n  ".join(failed))
+    return findings
+
+
+def unusable(definitions: list[Definition]) -> list[Problem]:
+    """What keeps a well-formed definition from being built: files that are not there, gaps, bad names."""
+    return [
+        Problem(definition.path, definition.line(*field), dotted(field), found, allowed)
+        for definition in definitions
+        for field, found, allowed in (*_files(definition), *_gaps(definition.sku), *_settings(definition.sku))
+    ]
+
+
+def _place(definition: Definition, breach: Breach) -> tuple[str, int, Finding]:
+    line = definition.line(*breach.field)
+    where = f"{definition.path}:{line}"
+    field = dotted(breach.field)
+    finding = Finding(breach.rule, breach.status, field, breach.evidence, breach.fix, where)
+    return str(definition.path), line, finding
+
+
+def _named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
+    if sku.base.qemu and sku.base.qemu.file:
+        yield ("base", "qemu", "file"), sku.base.qemu.file, "file"
+    for index, disk in enumerate(sku.data_disks):
+        if disk.content:
+            yield ("data_disks", index, "content"), disk.content, "file or folder"
+        if disk.image:
+            yield ("data_disks", index, "image"), disk.image, "file"
+    for index, step in enumerate(sku.steps):
+        if step.script:
+            yield ("steps", index, "script"), step.script, "file"
+        if step.file:
+            yield ("steps", index, "file", "source"), step.file.source, "file or folder"
+
+
+def _files(definition: Definition) -> Iterator[tuple[FieldPath, str, str]]:
+    for field, name, kind in _named_files(definition.sku):
+        path = definition.root / name
+        if not (path.is_file() or (path.is_dir() and kind == "file or folder")):
+            yield field, f"{name!r}, which is not there", f"a {kind} that exists, from {definition.root}/"
+
+
+def _settings(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
+    for problem in steps.check(sku):
+        yield tuple(problem.field.split(".")), problem.what, problem.allowed
+
+
+def _gaps(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
+    market = sku.base.azure_arm.marketplace if sku.base.azure_arm else None
+    if market and isinstance(market.sku, dict) and (left := set(sku.generations) - set(market.sku)):
+        found = f"no image for {', '.join(sorted(left))}"
+        yield ("base", "azure-arm", "marketplace", "sku"), found, "one image SKU per generation"
+    if not CONTAINER.fullmatch(sku.storage.container):
+        allowed = "3-63 characters a-z 0-9, single hyphens between them"
+        yield ("storage", "container"), repr(sku.storage.container), allowed
+    absolute = re.compile(r"[A-Za-z]:[\\/].*" if sku.os.family == "windows" else r"/.*", re.DOTALL)
+    for index, step in enumerate(sku.steps):
+        if step.file and not absolute.fullmatch(step.file.destination):
+            field: FieldPath = ("steps", index, "file", "destination")
+            yield field, repr(step.file.destination), "an absolute path in the guest"
+
+
+def _one_owner_per_sku_id(definitions: list[Definition]) -> list[tuple[str, int, Finding]]:
+    """OFR-SKU-001 between definitions: a plan id, or an id derived from one, belongs to one plan."""
+    owners: dict[tuple[str, str, str], Definition] = {}
+    found = []
+    for definition in definitions:
+        sku = definition.sku
+        for sku_id in dict.fromkeys([sku.plan.id, *sku_ids(sku).values()]):
+            owner = owners.setdefault((sku.publisher, sku.offer.id, sku_id), definition)
+            if owner.path != definition.path:
+                evidence = f"SKU id {sku_id!r}, which {owner.path} has too"
+                fix = "give every plan of an offer an id of its own"
+                found.append(_place(definition, Breach("OFR-SKU-001", ("plan", "id"), evidence, fix)))
+    return found

@@ -1,0 +1,130 @@
+"""The Packer project of a SKU on disk: written whole, the same bytes every time."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from generator.catalogue import Definition
+from generator.errors import Unusable
+from generator.model import Builder, Sku
+from generator.provisioning import provisioning
+from generator.render import refuse, render
+
+BUILD = Path("build")
+# The names of what the last run wrote, so that the next one removes its own files and nobody else's.
+LIST = ".vmoffer-files"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A Packer project before it is written: the folder, and text or the publisher's file per path in it."""
+
+    folder: Path
+    files: dict[str, str | Path]
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where its files go."""
+        return [self.folder / name for name in self.files]
+
+
+def folder_for(sku: Sku, builder: Builder, build: Path = BUILD) -> Path:
+    """Where the project of a SKU goes: beside the results of the same version of the plan.
+
+    Raises `Unusable` when a name would lead out of `build`.
+    """
+    names = (sku.offer.id, sku.plan.id, sku.version)
+    for name in names:
+        if not name.strip(".") or any(char in name for char in "/\\\0"):
+            raise Unusable(f"{name!r} cannot be the name of a folder", where=sku.id)
+    return build.joinpath(*names, "packer", builder)
+
+
+def prepare(definition: Definition, builder: Builder, folder: Path) -> Project:
+    """The project of `definition` for `folder`, two levels below its results; nothing is written.
+
+    Raises `Unusable` when `builder` cannot make it.
+    """
+    refuse(definition.sku, builder)
+    steps = provisioning(definition, builder)
+    out = folder.parent.parent.as_posix()
+    text = render(definition.sku, builder, steps.provisioners, root=definition.root, out=out)
+    files: dict[str, str | Path] = {**text, **steps.files}
+    files[LIST] = "".join(f"{name}\n" for name in sorted(files))
+    return Project(folder, files)
+
+
+def write(definition: Definition, builder: Builder, folder: Path) -> list[Path]:
+    """Write the project of `definition` to `folder`; returns its files.
+
+    Every file appears whole or not at all; files of an earlier run that are no longer part of the project
+    go, files of other origin stay. Raises what `prepare` raises, and OSError.
+    """
+    project = prepare(definition, builder, folder)
+    stale = _stale(project)
+    for name, content in project.files.items():
+        if name != LIST and not _same(project.folder / name, content):
+            _replace(project.folder / name, content)
+    for path in stale:
+        path.unlink(missing_ok=True)
+        for parent in path.parents:
+            if parent == project.folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
+    # Last: until it is there, the old list still knows what to remove.
+    _replace(project.folder / LIST, project.files[LIST])
+    return project.paths
+
+
+def differences(project: Project) -> list[str]:
+    """What `write` would change, one line per file; empty when the files on disk are the project."""
+    changed = [
+        f"{'differs' if (project.folder / name).exists() else 'missing'}: {project.folder / name}"
+        for name, content in project.files.items()
+        if not _same(project.folder / name, content)
+    ]
+    return changed + [f"stale: {path}" for path in _stale(project)]
+
+
+def _stale(project: Project) -> list[Path]:
+    """Files of an earlier run, inside the folder, that the project no longer has."""
+    listed = project.folder / LIST
+    names = listed.read_text(encoding="utf-8").splitlines() if listed.is_file() else []
+    old = [Path(name) for name in names if name not in project.files]
+    inside = [path for path in old if not path.is_absolute() and ".." not in path.parts]
+    return [project.folder / path for path in inside if (project.folder / path).is_file()]
+
+
+def _same(path: Path, content: str | Path) -> bool:
+    if not path.is_file() or path.is_symlink():
+        return False
+    if isinstance(content, Path):
+        return filecmp.cmp(path, content, shallow=False) and _executable(path) == _executable(content)
+    return path.read_bytes() == content.encode()
+
+
+def _executable(path: Path) -> bool:
+    return os.access(path, os.X_OK)
+
+
+def _replace(path: Path, content: str | Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".vmoffer-")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            if isinstance(content, Path):
+                with content.open("rb") as source:
+                    shutil.copyfileobj(source, out)
+            else:
+                out.write(content.encode())
+        temporary.chmod(0o755 if isinstance(content, Path) and _executable(content) else 0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,86 @@
+"""The Packer template of a SKU and a builder, as text."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generator.aftermath import commands
+from generator.errors import Unusable
+from generator.hcl import Hcl, hcl, inner, only_hcl, plugin, tidy
+from generator.model import Builder, Generation, Sku
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from generator.provisioning import Provisioner
+
+PARTS = ("plugins", "variables", "source", "build")
+AZURE_CACHING = {"none": "None", "read-only": "ReadOnly", "read-write": "ReadWrite"}
+
+
+def render(
+    sku: Sku, builder: Builder, provisioners: list[Provisioner], *, root: Path, out: str
+) -> dict[str, str]:
+    """File name → text of the `.pkr.hcl` files.
+
+    `root` is where the definition's relative paths start, `out` the default of the variable of the same
+    name: the folder of results. Raises `Unusable` for what the builder cannot make.
+    """
+    refuse(sku, builder)
+    blank = sorted((disk for disk in sku.data_disks if disk.blank), key=lambda disk: disk.lun)
+    context = {
+        "sku": sku,
+        "builder": builder,
+        "out": out,
+        "provisioners": provisioners,
+        "base_file": str(root / sku.base.qemu.file) if sku.base.qemu and sku.base.qemu.file else None,
+        "blank": blank,
+        "blank_sizes": [f"{disk.size_gib}G" for disk in blank],
+        "gallery_image": {g: _gallery_image(sku, g) for g in sku.generations},
+        "commands": {g: commands(sku, builder, g) for g in sku.generations},
+        "os_disk": {g: next(sku.disks(g)).filename.removesuffix(".vhd") for g in sku.generations},
+        "caching": AZURE_CACHING[sku.os_disk.caching],
+    }
+    environment = _environment()
+    return {
+        f"{part}.pkr.hcl": tidy(environment.get_template(f"{builder}/{part}.pkr.hcl.j2").render(context))
+        for part in PARTS
+    }
+
+
+def refuse(sku: Sku, builder: Builder) -> None:
+    """Raise `Unusable` when `builder` cannot make an image of `sku`."""
+    if builder not in sku.builders:
+        names = " and ".join(sku.builders)
+        raise Unusable(f"{sku.id} has no base image for {builder}", hint=f"its builders: {names}")
+    if builder is Builder.QEMU and Generation.ARM64 in sku.generations:
+        raise Unusable(f"{sku.id}: no qemu builder for arm64 yet", hint="use --builder azure-arm")
+    if builder is Builder.QEMU and sku.os.family == "windows":
+        raise Unusable(f"{sku.id}: no qemu builder for Windows yet", hint="use --builder azure-arm")
+
+
+def _gallery_image(sku: Sku, generation: Generation) -> str:
+    """A gallery's image definition has one generation: the first takes the name, the others a suffix."""
+    name = sku.gallery.image if sku.gallery else ""
+    return name if generation == sku.generations[0] else f"{name}-{generation}"
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # Not HTML: `finalize` plays the part of autoescaping, and refuses instead of guessing.
+    environment = Environment(
+        loader=PackageLoader("templates", "."),
+        undefined=StrictUndefined,
+        finalize=only_hcl,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701
+    )
+    environment.filters |= {"hcl": hcl, "plugin": plugin, "inner": inner, "raw": Hcl}
+    environment.globals["Generation"] = Generation
+    return environment

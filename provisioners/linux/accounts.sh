@@ -1,0 +1,23 @@
+#!/bin/sh
+# No account comes with a password or a key.
+set -eu
+STEP=accounts
+# shellcheck source=lib.sh
+. "${0%/*}/lib.sh"
+
+# Locked, not deleted: an account may run the product. The build's own account goes with the last step.
+export BUILD_USER
+edit_file /etc/shadow '
+    BEGIN { FS = OFS = ":" }
+    $1 != ENVIRON["BUILD_USER"] && $2 !~ /[*!]/ { $2 = "!" $2 }
+    { print }'
+
+forget_keys() {
+    [ "$1" = "$build_home" ] || remove "$1/.ssh/authorized_keys" "$1/.ssh/authorized_keys2"
+}
+build_home=$(awk -F: '$1 == ENVIRON["BUILD_USER"] { print $6 }' "$ROOT/etc/passwd")
+each_home forget_keys
+
+left=$(awk -F: '$3 >= 1000 && $3 < 65000 && $7 ~ /sh$/ && $1 != ENVIRON["BUILD_USER"] { printf " %s", $1 }' "$ROOT/etc/passwd")
+[ -z "$left" ] || warn "accounts with a login shell stay in the image:$left (generalize can delete them: delete_users)"
+finish

@@ -1,0 +1,175 @@
+#!/bin/sh
+# The last step: nothing of this machine, of its build or of the build's user stays; then power off.
+set -eu
+STEP=generalize
+# shellcheck source=lib.sh
+. "${0%/*}/lib.sh"
+
+# forget_user NAME: the account, its group, its home and what the system keeps for it. Files are edited
+# because userdel refuses while the account is logged in, and Packer is logged in as it.
+forget_user() {
+    vmoffer_user=$1
+    export vmoffer_user
+    home=$(awk -F: '$1 == ENVIRON["vmoffer_user"] { print $6 }' "$ROOT/etc/passwd")
+    case $home in
+        /home/?* | /var/?*/?* | /srv/?*) remove_home "$home" ;;
+    esac
+    for file in passwd shadow subuid subgid; do
+        edit_file "/etc/$file" 'index($0, ENVIRON["vmoffer_user"] ":") != 1'
+    done
+    # Its own group, and its name among the members (last field) of the others.
+    for file in group gshadow; do
+        edit_file "/etc/$file" '
+            BEGIN { FS = OFS = ":" }
+            $1 == ENVIRON["vmoffer_user"] { next }
+            {
+                count = split($NF, member, ",")
+                list = ""
+                for (i = 1; i <= count; i++)
+                    if (member[i] != ENVIRON["vmoffer_user"]) list = list (list == "" ? "" : ",") member[i]
+                $NF = list
+                print
+            }'
+    done
+    remove "/var/mail/$1" "/var/spool/mail/$1" "/var/spool/cron/$1" "/var/spool/cron/crontabs/$1" \
+        "/var/lib/sudo/lectured/$1" "/var/lib/systemd/linger/$1" "/var/lib/AccountsService/users/$1"
+    for file in "$ROOT"/etc/sudoers.d/*; do
+        if [ -f "$file" ]; then
+            edit_file "${file#"$ROOT"}" '$1 != ENVIRON["vmoffer_user"]'
+            # The name of what is left without a rule often names the account too.
+            grep -Eqv '^[[:space:]]*(#|$)' "$file" || [ "${file##*/}" = README ] || remove "${file#"$ROOT"}"
+        fi
+    done
+}
+
+# remove_home PATH: the folder too, unless a file system of its own is mounted there.
+remove_home() {
+    if live && mountpoint -q "$1"; then
+        remove_found "what was in $1" "$1" 1 -name '*' ! -name lost+found
+    else
+        remove "$1"
+    fi
+}
+
+forget_keys() {
+    remove "$1/.ssh/authorized_keys" "$1/.ssh/authorized_keys2"
+}
+
+forget_history() {
+    remove_found "history in $1" "$1" 99 -name '.*sh_history' -o -name '.history'
+}
+
+# Everything that needs no tool of the guest, so that it can be done twice and on a scratch tree.
+sweep() {
+    for user in $BUILD_USER $DELETE_USERS; do
+        forget_user "$user"
+    done
+    # Copies of the account files from before.
+    remove_found "old account files" /etc 1 -name 'passwd-' -o -name 'shadow-' -o -name 'group-' -o -name 'gshadow-' \
+        -o -name 'subuid-' -o -name 'subgid-' -o -name '.pwd.lock'
+    remove /etc/sudoers.d/90-cloud-init-users /etc/sudoers.d/waagent
+    each_home forget_keys
+    each_home forget_history
+    forget_keys /etc/skel
+
+    remove_found "SSH host keys" /etc/ssh 1 -name 'ssh_host_*'
+    remove /etc/ssh/sshd_config.d/50-cloud-init.conf
+    remove_found "agent state" /var/lib/waagent 1 -name '*'
+    remove_found "cloud-init state" /var/lib/cloud 1 -name '*'
+    remove /run/cloud-init /var/log/azure
+    for folder in dhcp dhclient dhcpcd NetworkManager; do
+        remove_found "DHCP leases" "/var/lib/$folder" 9 -type f
+    done
+    remove_found "DHCP leases" /var/lib/systemd/network 9 -type f
+    remove_found "instance network configuration" /etc/netplan 1 -name '50-cloud-init.yaml'
+    remove_found "instance network configuration" /etc/network/interfaces.d 1 -name '*cloud-init*'
+    remove_found "instance network configuration" /etc/systemd/network 1 -name '*cloud-init*'
+    remove_found "instance network configuration" /etc/NetworkManager/system-connections 1 -name '*cloud-init*'
+    remove /etc/udev/rules.d/70-persistent-net.rules
+    edit_file /etc/fstab '/^[ \t]*#/ || !/comment=cloudconfig/'
+    # A link leads to what a service writes at run time; a file carries the servers of the build.
+    if [ -f "$ROOT/etc/resolv.conf" ] && [ ! -L "$ROOT/etc/resolv.conf" ]; then
+        remove /etc/resolv.conf
+    fi
+
+    write_file /etc/hostname localhost.localdomain
+    edit_file /etc/hosts '$1 != "127.0.1.1"'
+    write_file /etc/machine-id '' 0444
+    if [ -f "$ROOT/var/lib/dbus/machine-id" ] && [ ! -L "$ROOT/var/lib/dbus/machine-id" ]; then
+        link /var/lib/dbus/machine-id /etc/machine-id
+    fi
+    remove /etc/machine-info /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /boot/efi/loader/random-seed
+
+    remove_found "temporary files" /tmp 1 -name '*'
+    remove_found "temporary files" /var/tmp 1 -name '*'
+    remove_found "journals" /var/log/journal 1 -name '*'
+    # Programs expect their log file to be there with its owner, so it stays, empty.
+    if [ -d "$ROOT/var/log" ]; then
+        emptied=$(find "$ROOT/var/log" -type f ! -empty -printf . -exec truncate -s 0 -- {} +)
+        [ -z "$emptied" ] || note "emptied logs (${#emptied})"
+    fi
+}
+
+# What has to come from the guest's own tools, once and first.
+deprovision() {
+    # From here on the journal keeps nothing, and nothing else writes logs.
+    mkdir -p /run/systemd/journald.conf.d
+    printf '[Journal]\nStorage=none\n' >/run/systemd/journald.conf.d/vmoffer.conf
+    attempt 60 systemctl restart systemd-journald || :
+    attempt 60 systemctl stop syslog.socket rsyslog.service unattended-upgrades.service cron.service 2>/dev/null || :
+
+    command -v waagent >/dev/null || fail "the agent is not installed, so the image cannot be generalized with it"
+    run 180 waagent -force -deprovision+user
+    # The agent deletes dhclient's folder as well, and dhclient does not make it again.
+    ! command -v dhclient >/dev/null || mkdir -p /var/lib/dhcp
+    if command -v cloud-init >/dev/null; then
+        run 120 cloud-init clean --logs --seed
+    fi
+}
+
+# Unused blocks go back to the host, so that the disk image is sparse and old contents are gone.
+release() {
+    attempt 900 fstrim -a || warn "fstrim is not possible here; the image will be larger than it needs to be"
+    sync
+}
+
+# Packer is still connected and this step's end is still to be reported, so the end comes from outside the
+# session: the same script again, in a unit of its own, sweeps what the goodbye wrote and powers off.
+leave_to_the_end() {
+    # Nobody else is left to tell; the serial console is what the builder keeps.
+    exec >/dev/console 2>&1
+    run 60 systemd-run --quiet --collect --no-block --unit=vmoffer-generalize \
+        --setenv="BUILD_USER=$BUILD_USER" --setenv="DELETE_USERS=$DELETE_USERS" --setenv="POWEROFF=$POWEROFF" \
+        /bin/sh /run/vmoffer-generalize.sh the-end
+}
+
+the_end() {
+    # Nobody else is left to tell; the serial console is what the builder keeps.
+    exec >/dev/console 2>&1
+    sleep 5
+    sweep
+    release
+    # Forced, so that no service writes on its way out. No shutdown record in wtmp either.
+    systemctl poweroff --force --no-wtmp
+}
+
+# A function, read as a whole before it runs: the script's own file goes away with /tmp.
+main() {
+    if [ "${1:-}" = the-end ]; then
+        the_end
+        return
+    fi
+    if live; then
+        deprovision
+        # Before the sweep, which takes the script's file with it.
+        [ "$POWEROFF" = no ] || cp -- "$0" /run/vmoffer-generalize.sh
+    fi
+    sweep
+    if live; then
+        release
+        [ "$POWEROFF" = no ] || leave_to_the_end
+    fi
+    finish
+}
+
+main "$@"

@@ -1,0 +1,92 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+variable "sku" {
+  type        = string
+  description = "offer/plan, or the path of the definition"
+  default     = "shop/basic"
+}
+
+variable "out" {
+  type        = string
+  description = "Folder of the results, from where packer runs"
+  default     = "build/shop/basic/1.2.3"
+}
+
+variable "publish" {
+  type        = bool
+  description = "Upload the VHDs and make SAS URIs after the build"
+  default     = true
+}
+
+variable "container" {
+  type        = string
+  description = "Storage container of the VHDs"
+  default     = "vhds"
+}
+
+variable "storage_account" {
+  type        = string
+  description = "Storage account of the container"
+}
+
+variable "resource_group_name" {
+  type        = string
+  description = "Resource group of the storage account"
+}
+
+variable "location" {
+  type        = string
+  description = "Azure region of the build"
+  default     = "eastus"
+}
+
+variable "vm_size" {
+  type        = string
+  description = "Size of the VM of the build"
+  default     = "Standard_D2s_v5"
+}
+
+# Who builds: `az login`, a service principal, or OIDC. Secrets come from the environment only.
+variable "use_azure_cli_auth" {
+  type        = bool
+  description = "Build as the user of `az login`"
+  default     = false
+}
+
+variable "subscription_id" {
+  type        = string
+  description = "Subscription of the build"
+  default     = env("ARM_SUBSCRIPTION_ID")
+}
+
+variable "tenant_id" {
+  type        = string
+  description = "Tenant of the service principal"
+  default     = env("ARM_TENANT_ID")
+}
+
+variable "client_id" {
+  type        = string
+  description = "Service principal"
+  default     = env("ARM_CLIENT_ID")
+}
+
+variable "client_secret" {
+  type        = string
+  description = "Its secret"
+  default     = env("ARM_CLIENT_SECRET")
+  sensitive   = true
+}
+
+variable "oidc_request_url" {
+  type        = string
+  description = "Where a pipeline asks for its token"
+  default     = env("ACTIONS_ID_TOKEN_REQUEST_URL")
+}
+
+variable "oidc_request_token" {
+  type        = string
+  description = "What it shows there"
+  default     = env("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+  sensitive   = true
+}

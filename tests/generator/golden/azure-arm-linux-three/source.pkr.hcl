@@ -1,0 +1,139 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+source "azure-arm" "gen2" {
+  use_azure_cli_auth = var.use_azure_cli_auth
+  subscription_id    = var.subscription_id
+  tenant_id          = var.tenant_id
+  client_id          = var.client_id
+  client_secret      = var.client_secret
+  oidc_request_url   = var.oidc_request_url
+  oidc_request_token = var.oidc_request_token
+
+  os_type         = "Linux"
+  image_publisher = "Debian"
+  image_offer     = "debian-12"
+  image_sku       = "12-gen2"
+  image_version   = "latest"
+
+  location          = var.location
+  vm_size           = var.vm_size
+  os_disk_size_gb   = 30
+  disk_caching_type = "ReadWrite"
+
+  # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
+  # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
+  storage_account          = var.storage_account
+  resource_group_name      = var.resource_group_name
+  capture_container_name   = var.container
+  temp_os_disk_name        = "basic-1.2.3-gen2-os"
+  polling_duration_timeout = "2h"
+
+  shared_image_gallery_timeout = "2h"
+  shared_image_gallery_destination {
+    subscription         = var.subscription_id
+    resource_group       = "rg"
+    gallery_name         = "gallery"
+    image_name           = "basic"
+    image_version        = "1.2.3"
+    storage_account_type = "Standard_LRS"
+    target_region {
+      name = "eastus"
+    }
+  }
+
+  communicator = "ssh"
+  ssh_username = "packer"
+  ssh_timeout  = "15m"
+}
+
+source "azure-arm" "gen1" {
+  use_azure_cli_auth = var.use_azure_cli_auth
+  subscription_id    = var.subscription_id
+  tenant_id          = var.tenant_id
+  client_id          = var.client_id
+  client_secret      = var.client_secret
+  oidc_request_url   = var.oidc_request_url
+  oidc_request_token = var.oidc_request_token
+
+  os_type         = "Linux"
+  image_publisher = "Debian"
+  image_offer     = "debian-12"
+  image_sku       = "12"
+  image_version   = "latest"
+
+  location          = var.location
+  vm_size           = var.vm_size
+  os_disk_size_gb   = 30
+  disk_caching_type = "ReadWrite"
+
+  # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
+  # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
+  storage_account          = var.storage_account
+  resource_group_name      = var.resource_group_name
+  capture_container_name   = var.container
+  temp_os_disk_name        = "basic-1.2.3-gen1-os"
+  polling_duration_timeout = "2h"
+
+  shared_image_gallery_timeout = "2h"
+  shared_image_gallery_destination {
+    subscription         = var.subscription_id
+    resource_group       = "rg"
+    gallery_name         = "gallery"
+    image_name           = "basic-gen1"
+    image_version        = "1.2.3"
+    storage_account_type = "Standard_LRS"
+    target_region {
+      name = "eastus"
+    }
+  }
+
+  communicator = "ssh"
+  ssh_username = "packer"
+  ssh_timeout  = "15m"
+}
+
+source "azure-arm" "arm64" {
+  use_azure_cli_auth = var.use_azure_cli_auth
+  subscription_id    = var.subscription_id
+  tenant_id          = var.tenant_id
+  client_id          = var.client_id
+  client_secret      = var.client_secret
+  oidc_request_url   = var.oidc_request_url
+  oidc_request_token = var.oidc_request_token
+
+  os_type         = "Linux"
+  image_publisher = "Debian"
+  image_offer     = "debian-12"
+  image_sku       = "12-arm64"
+  image_version   = "latest"
+
+  location          = var.location
+  vm_size           = var.vm_size
+  os_disk_size_gb   = 30
+  disk_caching_type = "ReadWrite"
+
+  # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
+  # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
+  storage_account          = var.storage_account
+  resource_group_name      = var.resource_group_name
+  capture_container_name   = var.container
+  temp_os_disk_name        = "basic-1.2.3-arm64-os"
+  polling_duration_timeout = "2h"
+
+  shared_image_gallery_timeout = "2h"
+  shared_image_gallery_destination {
+    subscription         = var.subscription_id
+    resource_group       = "rg"
+    gallery_name         = "gallery"
+    image_name           = "basic-arm64"
+    image_version        = "1.2.3"
+    storage_account_type = "Standard_LRS"
+    target_region {
+      name = "eastus"
+    }
+  }
+
+  communicator = "ssh"
+  ssh_username = "packer"
+  ssh_timeout  = "15m"
+}

@@ -1,0 +1,80 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+build {
+  description = "Basic\nThe basic shop"
+  sources = [
+    "source.azure-arm.gen2",
+    "source.azure-arm.gen1",
+  ]
+
+  provisioner "powershell" {
+    name    = "first"
+    script  = "${path.root}/scripts/01-own-first.ps1"
+    timeout = "1h"
+  }
+
+  provisioner "powershell" {
+    name   = "The prepare step"
+    script = "${path.root}/scripts/02-prepare.ps1"
+    env = {
+      "LEVEL" = "1"
+    }
+    timeout = "5m"
+  }
+
+  provisioner "file" {
+    name        = "own step 3: upload"
+    source      = "${path.root}/files/03-sku-yaml"
+    destination = "C:\\app\\app.conf"
+    timeout     = "1h"
+  }
+
+  provisioner "powershell" {
+    name    = "The cleanup step"
+    script  = "${path.root}/scripts/04-cleanup.ps1"
+    timeout = "5m"
+  }
+
+  provisioner "powershell" {
+    name             = "The generalize step"
+    script           = "${path.root}/scripts/05-generalize.ps1"
+    skip_clean       = true
+    valid_exit_codes = [0, 2300218]
+    timeout          = "5m"
+  }
+
+  post-processors {
+    # First, so that a step that fails after it does not make Packer delete the disks.
+    post-processor "manifest" {
+      output = "${var.out}/packer-manifest.json"
+      custom_data = {
+        sku         = "shop/basic"
+        publisher   = "contoso"
+        offer_title = "Shop"
+        plan_title  = "Basic"
+        version     = "1.2.3"
+        system      = "Windows Server 2022"
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["azure-arm.gen2"]
+      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["azure-arm.gen1"]
+      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+  }
+}

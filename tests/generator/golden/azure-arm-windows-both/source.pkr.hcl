@@ -1,0 +1,71 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+source "azure-arm" "gen2" {
+  use_azure_cli_auth = var.use_azure_cli_auth
+  subscription_id    = var.subscription_id
+  tenant_id          = var.tenant_id
+  client_id          = var.client_id
+  client_secret      = var.client_secret
+  oidc_request_url   = var.oidc_request_url
+  oidc_request_token = var.oidc_request_token
+
+  os_type         = "Windows"
+  image_publisher = "MicrosoftWindowsServer"
+  image_offer     = "WindowsServer"
+  image_sku       = "2022-datacenter-g2"
+  image_version   = "latest"
+
+  location          = var.location
+  vm_size           = var.vm_size
+  os_disk_size_gb   = 127
+  disk_caching_type = "ReadWrite"
+
+  # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
+  # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
+  storage_account          = var.storage_account
+  resource_group_name      = var.resource_group_name
+  capture_container_name   = var.container
+  temp_os_disk_name        = "basic-1.2.3-gen2-os"
+  polling_duration_timeout = "2h"
+
+  communicator   = "winrm"
+  winrm_username = "packer"
+  winrm_use_ssl  = true
+  winrm_insecure = true
+  winrm_timeout  = "15m"
+}
+
+source "azure-arm" "gen1" {
+  use_azure_cli_auth = var.use_azure_cli_auth
+  subscription_id    = var.subscription_id
+  tenant_id          = var.tenant_id
+  client_id          = var.client_id
+  client_secret      = var.client_secret
+  oidc_request_url   = var.oidc_request_url
+  oidc_request_token = var.oidc_request_token
+
+  os_type         = "Windows"
+  image_publisher = "MicrosoftWindowsServer"
+  image_offer     = "WindowsServer"
+  image_sku       = "2022-datacenter"
+  image_version   = "latest"
+
+  location          = var.location
+  vm_size           = var.vm_size
+  os_disk_size_gb   = 127
+  disk_caching_type = "ReadWrite"
+
+  # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
+  # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
+  storage_account          = var.storage_account
+  resource_group_name      = var.resource_group_name
+  capture_container_name   = var.container
+  temp_os_disk_name        = "basic-1.2.3-gen1-os"
+  polling_duration_timeout = "2h"
+
+  communicator   = "winrm"
+  winrm_username = "packer"
+  winrm_use_ssl  = true
+  winrm_insecure = true
+  winrm_timeout  = "15m"
+}

@@ -1,0 +1,134 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+build {
+  description = "Basic\nThe basic shop"
+  sources = [
+    "source.qemu.gen2",
+    "source.qemu.gen1",
+  ]
+
+  provisioner "shell" {
+    name   = "The prepare step"
+    script = "${path.root}/scripts/01-prepare.sh"
+    env = {
+      "LEVEL" = "1"
+    }
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "5m"
+  }
+
+  provisioner "shell" {
+    name             = "The cleanup step"
+    script           = "${path.root}/scripts/02-cleanup.sh"
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "5m"
+  }
+
+  provisioner "shell" {
+    name             = "The generalize step"
+    script           = "${path.root}/scripts/03-generalize.sh"
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    # Nothing follows: the build user is gone and the guest is on its way down.
+    skip_clean        = true
+    expect_disconnect = true
+    timeout           = "5m"
+  }
+
+  post-processors {
+    # First, so that a step that fails after it does not make Packer delete the disks.
+    post-processor "manifest" {
+      output = "${var.out}/packer-manifest.json"
+      custom_data = {
+        sku         = "shop/basic"
+        publisher   = "contoso"
+        offer_title = "Shop"
+        plan_title  = "Basic"
+        version     = "1.2.3"
+        system      = "Debian 12"
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen1"]
+      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen1"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen1"]
+      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen1"]
+      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+  }
+}

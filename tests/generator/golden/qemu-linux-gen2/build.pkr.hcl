@@ -1,0 +1,133 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+build {
+  description = "Basic\nThe basic shop"
+  sources = [
+    "source.qemu.gen2",
+  ]
+
+  provisioner "shell" {
+    name             = "first"
+    script           = "${path.root}/scripts/01-own-first.sh"
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "1h"
+  }
+
+  provisioner "shell" {
+    name   = "The prepare step"
+    script = "${path.root}/scripts/02-prepare.sh"
+    env = {
+      "LEVEL" = "1"
+    }
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "5m"
+  }
+
+  provisioner "shell" {
+    name   = "app"
+    script = "${path.root}/scripts/03-own-app.sh"
+    env = {
+      "A"      = "1"
+      "LONGER" = "2"
+    }
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "1h"
+  }
+
+  provisioner "file" {
+    name        = "config: upload"
+    source      = "${path.root}/files/04-sku-yaml"
+    destination = "/tmp/vmoffer-upload-04"
+    timeout     = "1h"
+  }
+
+  provisioner "shell" {
+    name   = "config: place"
+    script = "${path.root}/scripts/04-own-config.sh"
+    env = {
+      "SOURCE"      = "/tmp/vmoffer-upload-04"
+      "NAME"        = "sku.yaml"
+      "DESTINATION" = "/etc/app.conf"
+    }
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "1h"
+  }
+
+  provisioner "shell" {
+    name             = "The cleanup step"
+    script           = "${path.root}/scripts/05-cleanup.sh"
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    timeout          = "5m"
+  }
+
+  provisioner "shell" {
+    name             = "The generalize step"
+    script           = "${path.root}/scripts/06-generalize.sh"
+    execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
+    use_env_var_file = true
+    # Nothing follows: the build user is gone and the guest is on its way down.
+    skip_clean        = true
+    expect_disconnect = true
+    timeout           = "5m"
+  }
+
+  post-processors {
+    # First, so that a step that fails after it does not make Packer delete the disks.
+    post-processor "manifest" {
+      output = "${var.out}/packer-manifest.json"
+      custom_data = {
+        sku         = "shop/basic"
+        publisher   = "contoso"
+        offer_title = "Shop"
+        plan_title  = "Basic"
+        version     = "1.2.3"
+        system      = "Debian 12"
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+
+    post-processor "shell-local" {
+      only   = ["qemu.gen2"]
+      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd basic-1.2.3-gen2-data-0.vhd basic-1.2.3-gen2-data-1.vhd basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU       = var.sku
+        VMOFFER_OUT       = var.out
+        VMOFFER_CONTAINER = var.container
+      }
+    }
+  }
+}

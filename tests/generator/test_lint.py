@@ -1,0 +1,174 @@
+"""Every rule that a definition can be judged by finds its breach, names its field and leaves the rest alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import LINUX, WINDOWS, changed, define, write
+
+from generator import catalogue
+from generator.errors import NotMet
+from generator.lint import Finding, lint, require, unusable
+from generator.load import Invalid
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def _disks(*luns: int, size: int = 4) -> list[dict[str, int]]:
+    return [{"lun": lun, "size_gib": size} for lun in luns]
+
+
+def _found(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    return [(finding.rule, finding.status, finding.field) for finding in findings]
+
+
+BREACHES: list[tuple[str, str, str, dict[str, Any]]] = [
+    ("OFR-VER-001", "fail", "version", {"version": "1.2"}),
+    ("OFR-VER-001", "fail", "version", {"version": "1.2.3.4"}),
+    ("OFR-VER-001", "fail", "version", {"version": "1.2.3\n"}),
+    ("OFR-VER-001", "fail", "version", {"version": f"1.2.{'3' * 30}"}),
+    ("OFR-ID-001", "fail", "plan.id", {"plan__id": "Bad_Plan!"}),
+    ("OFR-ID-001", "fail", "plan.id", {"plan__id": "x" * 51}),
+    ("OFR-ID-001", "fail", "offer.id", {"offer__id": "ab"}),
+    ("OFR-ID-001", "fail", "offer.id", {"offer__id": "../../etc"}),
+    ("OFR-SKU-001", "fail", "generations", {"generations": ["gen2", "gen2"]}),
+    ("OFR-SIZE-001", "fail", "recommended_sizes", {"recommended_sizes": [f"S{n}" for n in range(7)]}),
+    ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "ab", "range": "80"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "90-80"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "70000"}]}),
+    ("OFR-PORT-001", "fail", "ports", {"ports": [{"label": "web", "range": str(n)} for n in range(101)]}),
+    ("OFR-OS-001", "fail", "os.friendly_name", {"os__friendly_name": "x" * 101}),
+    ("OFR-OS-001", "fail", "os.distribution", {"os__distribution": "windows-server"}),
+    ("LST-NAME-001", "fail", "offer.title", {"offer__title": "x" * 201}),
+    ("LST-NAME-001", "fail", "plan.title", {"plan__title": "Shop 🚀"}),
+    ("LST-SUM-001", "fail", "offer.summary", {"offer__summary": "x" * 101}),
+    ("DSK-SIZE-002", "fail", "os_disk.size_gib", {"os_disk": {"size_gib": 1024}}),
+    ("DSK-SIZE-002", "warn", "os_disk.size_gib", {"os_disk": {"size_gib": 29}}),
+    ("DSK-SIZE-002", "warn", "os_disk.size_gib", {"os_disk": {"size_gib": 51}}),
+    ("DSK-SIZE-005", "fail", "data_disks[0].size_gib", {"data_disks": _disks(0, size=2048)}),
+    ("DSK-DATA-001", "fail", "data_disks[1].lun", {"data_disks": _disks(0, 0)}),
+    ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(0, 2)}),
+    ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(1)}),
+    ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(*range(17))}),
+    ("DSK-GEN-001", "fail", "base.azure-arm.marketplace.sku", {"generations": ["gen2", "gen1"]}),
+    ("DSK-GEN-003", "fail", "base.azure-arm.marketplace.sku", {"generations": ["gen2", "arm64"]}),
+    ("OFR-PROP-001", "fail", "properties.nvme", {"generations": ["gen1"], "properties__nvme": True}),
+    (
+        "OFR-PROP-001",
+        "fail",
+        "properties.hibernation",
+        {"properties": {"hibernation": True, "trusted_launch": True}},
+    ),
+    (
+        "OFR-PROP-001",
+        "fail",
+        "properties.trusted_launch",
+        {"generations": ["gen1"], "properties__trusted_launch": True},
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "status", "field", "changes"), BREACHES)
+def test_a_breach_is_named_by_rule_and_field(
+    tmp_path: Path, rule: str, status: str, field: str, changes: dict[str, Any]
+) -> None:
+    assert _found(lint([define(tmp_path, **changes)])) == [(rule, status, field)]
+
+
+@pytest.mark.parametrize("size", [29, 251])
+def test_a_windows_disk_has_limits_of_its_own(tmp_path: Path, size: int) -> None:
+    wrong = define(tmp_path, WINDOWS, os_disk={"size_gib": size})
+    assert _found(lint([wrong])) == [("DSK-SIZE-003", "fail", "os_disk.size_gib")]
+
+
+def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
+    edge = define(
+        tmp_path,
+        offer__id="abc",
+        plan__id="x" * 50,
+        os_disk={"size_gib": 50},
+        data_disks=_disks(*range(16), size=1023),
+        recommended_sizes=[f"S{n}" for n in range(6)],
+        ports=[{"label": "web", "range": "0-65535"}],
+        offer__summary="x" * 100,
+        plan__title="Windows® apps, résumé — 中文",
+    )
+    assert lint([edge]) == []
+
+
+def test_two_plans_with_one_id_are_both_found_from_either_file(tmp_path: Path) -> None:
+    one, two = define(tmp_path / "a"), define(tmp_path / "b")
+    found = lint([one, two])
+    assert _found(found) == [("OFR-SKU-001", "fail", "plan.id")]
+    assert str(one.path) in found[0].evidence and found[0].where == f"{two.path}:9"
+    other_offer = define(tmp_path / "c", offer__id="other")
+    assert lint([one, other_offer]) == []
+
+
+def test_an_id_derived_for_a_generation_belongs_to_one_plan(tmp_path: Path) -> None:
+    market = {"publisher": "p", "offer": "o", "sku": {"gen1": "a", "gen2": "b"}}
+    both = define(tmp_path / "a", generations=["gen2", "gen1"], base={"azure-arm": {"marketplace": market}})
+    clash = define(tmp_path / "b", plan__id="basic-gen1")
+    assert _found(lint([both, clash])) == [("OFR-SKU-001", "fail", "plan.id")]
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("base.qemu.file", {"base": {"qemu": {"file": "none.img"}}}),
+        ("data_disks[0].content", {"data_disks": [{"lun": 0, "size_gib": 1, "content": "none"}]}),
+        ("data_disks[0].image", {"data_disks": [{"lun": 0, "size_gib": 1, "image": "none.vhd"}]}),
+        ("steps[0].script", {"steps": [{"script": "none.sh"}]}),
+        ("steps[0].script", {"steps": [{"script": "."}]}),
+        ("steps[0].file.source", {"steps": [{"file": {"source": "none", "destination": "/a"}}]}),
+        ("steps[0].file.destination", {"steps": [{"file": {"source": ".", "destination": "etc"}}]}),
+        ("storage.container", {"storage": {"container": "No--good"}}),
+        ("settings.sshd.nothing", {"settings": {"sshd": {"nothing": 1}}}),
+        (
+            "base.azure-arm.marketplace.sku",
+            {
+                "base": {
+                    "azure-arm": {"marketplace": {"publisher": "p", "offer": "o", "sku": {"gen1": "s"}}}
+                }
+            },
+        ),
+    ],
+)
+def test_what_cannot_be_built_is_unusable_and_has_a_line(
+    tmp_path: Path, field: str, changes: dict[str, Any]
+) -> None:
+    definition = define(tmp_path, **changes)
+    problems = unusable([definition])
+    assert [one.field for one in problems] == [field]
+    assert problems[0].line > 1
+    with pytest.raises(Invalid):
+        require([definition])
+
+
+def test_require_lets_warnings_pass_and_stops_at_failures(tmp_path: Path) -> None:
+    assert [one.status for one in require([define(tmp_path, os_disk={"size_gib": 60})])] == ["warn"]
+    with pytest.raises(NotMet, match="OFR-VER-001"):
+        require([define(tmp_path, version="1")])
+
+
+def test_the_shipped_definitions_are_clean() -> None:
+    definitions = catalogue.all(ROOT / "skus")
+    assert len(definitions) >= 4
+    assert unusable(definitions) == []
+    assert [one for one in lint(definitions) if one.status == "fail"] == []
+
+
+def test_a_sku_is_found_by_id_wherever_its_file_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "some" / "name.yml", LINUX)
+    write(tmp_path / "some" / "broken.yaml", {"publisher": 1})
+    write(tmp_path / "some" / "data" / "not-a-sku.yaml", {})
+    assert catalogue.find("shop/basic", tmp_path).path == path
+    assert catalogue.find(str(path)).sku.id == "shop/basic"
+    with pytest.raises(Exception, match="no SKU 'shop/basik'") as caught:
+        catalogue.find("shop/basik", tmp_path)
+    assert caught.value.hint == "did you mean shop/basic?"  # type: ignore[attr-defined]
+    with pytest.raises(Invalid):
+        catalogue.all(tmp_path)
+    assert changed(LINUX) == LINUX

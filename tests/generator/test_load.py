@@ -1,0 +1,113 @@
+"""A definition that cannot be used names every error with its line and field."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import LINUX, write
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.load import Invalid, load, read
+
+SIX_MISTAKES = """\
+publisher: contoso
+offer: {id: shop, titel: Shop}
+plan: {id: basic, title: Basic, summary: The basic shop}
+version: 1.2
+generations: [gen3]
+os: {family: linux, distribution: debian, version: "12", friendly_name: Debian}
+base:
+  qemu: {file: a.img, recipe: debian-12}
+data_disks:
+  - lun: -1
+    size_gib: 8
+  - lun: 1
+    lun: 2
+    size_gib: 8
+"""
+
+
+def test_six_mistakes_are_six_errors_with_line_and_field(tmp_path: Path) -> None:
+    file = tmp_path / "sku.yaml"
+    file.write_text(SIX_MISTAKES)
+    with pytest.raises(Invalid) as caught:
+        load(file)
+    assert [(one.line, one.field) for one in caught.value.problems] == [
+        (2, "offer.titel"),
+        (4, "version"),
+        (5, "generations[0]"),
+        (8, "base.qemu"),
+        (10, "data_disks[0].lun"),
+        (13, "data_disks[1].lun"),
+    ]
+    assert caught.value.status == 2
+    text = caught.value.what
+    assert "did you mean title?" in text
+    assert 'found 1.2; allowed: text (Image version X.Y.Z; OFR-VER-001), so put it in quotes: "1.2"' in text
+    assert "found 'gen3'; allowed: one of gen1, gen2, arm64" in text
+    assert "the first is in line 12" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "found"),
+    [
+        (b"", 1, "nothing"),
+        (b"- a\n- b\n", 1, "a list"),
+        (b"publisher: contoso\n  offer: [\n", 2, "mapping values are not allowed"),
+        (b"publisher: contoso\nplan: \xff\xfe\n", 2, "byte 0xff"),
+        (b"\0\0\0\0", 1, "special characters are not allowed"),
+        (b"a: &a [*a]\n", 1, ""),
+        (b"a: " + b"[" * 5000, 1, ""),
+        (b'publisher: "\\ud83d"\n', 1, "half of a surrogate pair"),
+        (b"# " + b"x" * (1024 * 1024), 1, "1048578 bytes"),
+    ],
+)
+def test_what_is_no_definition_is_named_with_its_line(
+    tmp_path: Path, content: bytes, line: int, found: str
+) -> None:
+    file = tmp_path / "sku.yaml"
+    file.write_bytes(content)
+    with pytest.raises(Invalid) as caught:
+        load(file)
+    assert any(one.line == line and found in one.found for one in caught.value.problems)
+
+
+def test_a_folder_and_a_missing_file_are_unusable(tmp_path: Path) -> None:
+    for path, found in ((tmp_path, "not a regular file"), (tmp_path / "none.yaml", "no such file")):
+        with pytest.raises(Invalid, match=found):
+            load(path)
+
+
+def test_a_good_definition_is_read_with_its_lines(tmp_path: Path) -> None:
+    document = read(write(tmp_path / "sku.yaml", LINUX))
+    assert document.sku.id == "shop/basic"
+    assert document.lines.of(("plan", "summary")) == 11
+    assert document.lines.of(("plan", "nothing")) == document.lines.of(("plan",)) == 8
+
+
+def test_a_multiplying_alias_ends_soon(tmp_path: Path) -> None:
+    levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 10))
+    (tmp_path / "sku.yaml").write_text(f"b0: &b0 [x]\n{levels}\n")
+    with pytest.raises(Invalid, match=r"b9: found an unknown key"):
+        load(tmp_path / "sku.yaml")
+
+
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(field=st.sampled_from(sorted(LINUX)), value=_values)
+def test_any_value_of_a_field_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, field: str, value: Any
+) -> None:
+    file = write(tmp_path_factory.mktemp("any") / "sku.yaml", {**LINUX, field: value})
+    try:
+        load(file)
+    except Invalid as invalid:
+        assert all(one.line >= 1 and one.found and one.allowed for one in invalid.problems)

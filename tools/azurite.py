@@ -1,0 +1,219 @@
+"""The local blob store: Azurite from npm, one per user, on a port and a key of its own.
+
+State (0700) is in `$XDG_STATE_HOME/vmoffer/store`: `store.json` (0600) with port, key and process, and
+the blobs. The key and the port stay the same from start to start, so that a SAS URI that was handed
+out works again whenever the store runs.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+
+from generator.errors import Surroundings
+from tools import cache, doctor, work
+from tools.cache import Say
+
+PACKAGE = Path(__file__).parent / "azurite"
+ACCOUNT = "vmoffer"
+READY_SECONDS = 60
+STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where the store answers and with which key; `pid` is None while it is stopped."""
+
+    port: int
+    key: str
+    pid: int | None = None
+    started: bool = False
+
+    @property
+    def running(self) -> bool:
+        """Whether the process that we started is still there and still ours."""
+        return self.pid is not None and _is_ours(self.pid)
+
+    @property
+    def blob_endpoint(self) -> str:
+        """The account's URL, without a slash at its end."""
+        return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
+
+    @property
+    def connection_string(self) -> str:
+        """A secret: for the environment of a child, never for argv or a log."""
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={self.key};"
+            f"BlobEndpoint={self.blob_endpoint};"
+        )
+
+
+def home() -> Path:
+    """The folder of the store's state and blobs."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path.home() / ".local" / "state") / "vmoffer" / "store"
+
+
+def status() -> Store | None:
+    """The store as it was last started, or None if it never was."""
+    try:
+        known = json.loads((home() / "store.json").read_text())
+        return Store(port=known["port"], key=known["key"], pid=known["pid"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
+def ensure_running(say: Say) -> Store:
+    """The store, started if it does not run yet; `started` says whether this call did.
+
+    Raises Surroundings if Node.js is missing, the package cannot be fetched, or it does not come up.
+    """
+    with cache.locked("store", say):
+        known = status()
+        if known and known.running and _answers(known.port):
+            say(f"local store: reused, {known.blob_endpoint}")
+            return known
+        binary = _installed(say)
+        port = known.port if known and _free(known.port) else _any_port()
+        key = known.key if known else base64.b64encode(secrets.token_bytes(64)).decode()
+        store = _start(binary, port, key)
+        say(f"local store: started, {store.blob_endpoint}; stop it with: vmoffer store stop")
+        return store
+
+
+def stop() -> bool:
+    """Stop the store; its blobs, port and key stay. Returns whether it was running."""
+    known = status()
+    if known is None or known.pid is None or not known.running:
+        return False
+    for number, patience in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+        with suppress(ProcessLookupError):
+            os.killpg(known.pid, number)
+        if _gone(known.pid, patience):
+            break
+    _remember(Store(known.port, known.key))
+    return True
+
+
+def _installed(say: Say) -> Path:
+    """Azurite's blob server in the cache, brought in by npm once per lock file."""
+    paths = doctor.require("node", "npm")
+    folder = cache.root() / "tools" / f"azurite-{cache.key(PACKAGE)}"
+    binary = folder / "node_modules" / ".bin" / "azurite-blob"
+    if not binary.exists():
+        say("local store: installing Azurite from npm")
+        partial = folder.with_suffix(".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(PACKAGE, partial)
+        try:
+            install = [paths["npm"], "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+            hint = "check that the npm registry can be reached, then run it again"
+            work.run("npm ci", install, log=partial / "npm.log", say=say, cwd=partial, hint=hint)
+            shutil.rmtree(folder, ignore_errors=True)
+            partial.replace(folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    return binary
+
+
+def _start(binary: Path, port: int, key: str) -> Store:
+    folder = home()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    command = [binary, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", folder / "blobs"]
+    # In a session of its own: Ctrl-C stops a build, and the build decides what becomes of the store.
+    with (folder / "azurite.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*map(str, command), "--silent", "--skipApiVersionCheck", "--disableTelemetry"],
+            env={**os.environ, "AZURITE_ACCOUNTS": f"{ACCOUNT}:{key}"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            start_new_session=True,
+        )
+    store = Store(port, key, process.pid, started=True)
+    try:
+        _remember(store)
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                end = (folder / "azurite.log").read_text(errors="replace").strip()[-500:]
+                raise Surroundings(f"the local store did not start: {end or 'no output'}", hint="vmoffer doctor")
+            time.sleep(0.1)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        _remember(Store(port, key))
+        raise
+    return store
+
+
+def _remember(store: Store) -> None:
+    """Written whole and readable by nobody else: it holds the key."""
+    path, known = home() / "store.json", asdict(store)
+    del known["started"]
+    partial = path.with_suffix(".new")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(known))
+    partial.replace(path)
+
+
+def _is_ours(pid: int) -> bool:
+    """A number alone proves nothing: after a reboot it may be somebody else's."""
+    try:
+        return b"azurite-blob" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _gone(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(ChildProcessError):  # ours only if this very process started it
+            os.waitpid(pid, os.WNOHANG)
+        if not _is_ours(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _answers(port: int) -> bool:
+    """Whether an HTTP server that calls itself Azurite listens there."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", f"/{ACCOUNT}?comp=list")
+        return "azurite" in (connection.getresponse().getheader("Server") or "").lower()
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _any_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,142 @@
+"""One disk file opened for judgment: its container, its partitions, and the system on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from generator.errors import Unusable
+from generator.model import Generation
+from validators import vhd
+from validators.blocks import Blocks
+from validators.guest import Guest, Kind, Undecidable, exists, text
+from validators.linux import fstab
+from validators.offline import open_blocks, open_volume
+from validators.partitions import BIOS_BOOT, Partition, Table, read_table
+from validators.tree import Tree, Unreadable, Volume
+
+ROOT_KINDS = ("ext", "xfs")
+OPAQUE = ("btrfs", "luks", "lvm", "bitlocker", "unreadable")  # may hold a system; not read offline
+DEVICE = re.compile(r"/dev/(?:(?:sd|vd|xvd|hd)[a-z]+|nvme\d+n\d+p)(\d+)")
+Role = Literal["os", "data"]
+
+
+@dataclass(frozen=True)
+class Disk:
+    """`guest` is None where no system can be read, and `reason` says why."""
+
+    path: Path
+    container: vhd.Container
+    table: Table
+    blocks: Blocks | None
+    volumes: Mapping[int, Volume] = field(default_factory=dict)  # by partition number
+    roots: tuple[Partition, ...] = ()
+    os: Literal["linux", "windows"] | None = None
+    guest: Guest | None = None
+    reason: str = ""
+    role: Role = "data"
+    lun: int | None = None
+    generation: Generation | None = None
+
+    @property
+    def looks_bootable(self) -> bool:
+        """Whether the disk was meant to hold a system, readable or not."""
+        parts = self.table.partitions
+        return bool(self.os or self.roots) or any(
+            part.is_esp or part.type == BIOS_BOOT or part.content.kind in OPAQUE for part in parts
+        )
+
+
+def open_disk(path: Path) -> Disk:
+    """Open the file at `path`. Raises Unusable when there is no disk file; broken content never raises."""
+    container = vhd.inspect(path)
+    if container.kind == "empty":
+        raise Unusable("the file is empty; a disk is needed", where=str(path))
+    try:
+        blocks = open_blocks(container)
+        table = read_table(blocks)
+    except Undecidable as reason:
+        return Disk(path, container, Table("none"), None, reason=str(reason))
+    disk = Disk(path, container, table, blocks)
+    volumes: dict[int, Volume] = {}
+    for part in table.partitions:
+        try:
+            volumes[part.number] = open_volume(container, part)
+        except Undecidable as reason:
+            volumes[part.number] = Unreadable(str(reason))
+    return _with_system(replace(disk, volumes=volumes))
+
+
+def _with_system(disk: Disk) -> Disk:
+    """Find the root file system by what it holds; never by its place on the disk."""
+    parts = disk.table.partitions
+    roots = tuple(part for part in parts if part.content.kind in ROOT_KINDS and _is_root(disk, part))
+    if len(roots) == 1:
+        return replace(disk, os="linux", roots=roots, guest=Tree(_mounts(disk, roots[0])))
+    if roots:
+        reason = f"two or more root file systems: {', '.join(part.title for part in roots)}"
+        return replace(disk, os="linux", roots=roots, reason=reason)
+    for part in parts:
+        if part.content.kind == "ntfs" and _has(disk, part, "/Windows/System32/config"):
+            return replace(disk, os="windows", reason="the system is Windows")
+    opaque = [f"{part.title} holds {part.content.kind}" for part in parts if part.content.kind in OPAQUE]
+    broken = [volume.reason for volume in disk.volumes.values() if isinstance(volume, Unreadable)]
+    why = "; ".join(opaque or broken[:3])
+    return replace(disk, reason="no root file system was found" + (f" ({why})" if why else ""))
+
+
+def _is_root(disk: Disk, part: Partition) -> bool:
+    named = any(_has(disk, part, path) for path in ("/etc/os-release", "/usr/lib/os-release", "/etc/fstab"))
+    return named and _has(disk, part, "/usr", Kind.DIRECTORY)
+
+
+def _has(disk: Disk, part: Partition, path: str, kind: Kind | None = None) -> bool:
+    tree = Tree({"/": disk.volumes[part.number]})
+    try:
+        # A link is proof enough: its target may lie on another partition.
+        facts = tree.stat(path, follow=False)
+    except Undecidable:
+        return False
+    return facts is not None and (kind is None or facts.kind is kind)
+
+
+def _mounts(disk: Disk, root: Partition) -> dict[str, Volume]:
+    """The mounts that fstab asks for. What is not on this disk stands there as Unreadable."""
+    mounts: dict[str, Volume] = {"/": disk.volumes[root.number]}
+    try:
+        entries = fstab.parse(text(Tree(mounts), "/etc/fstab") or "")
+    except Undecidable:
+        return mounts
+    for entry in entries:
+        point = "/" + "/".join(part for part in PurePosixPath(entry.point).parts[1:] if part != "..")
+        if point == "/" or not entry.is_local:
+            continue
+        part = find(disk.table, entry.source)
+        if part is not None:
+            mounts[point] = disk.volumes[part.number]
+        elif exists(Tree(mounts), point):
+            mounts[point] = Unreadable(f"{point} is mounted from {entry.source}, which is not on this disk")
+    return mounts
+
+
+def find(table: Table, source: str) -> Partition | None:
+    """The partition that an fstab source or `root=` means; device names are matched by their number."""
+    key, _, value = source.partition("=")
+    value = value.strip('"')
+    device = DEVICE.fullmatch(source)
+    for part in table.partitions:
+        names = {
+            "UUID": part.content.uuid.casefold(),
+            "LABEL": part.content.label,
+            "PARTUUID": part.id,
+            "PARTLABEL": part.name,
+        }
+        wanted = value if "LABEL" in key else value.casefold()
+        if wanted and names.get(key) == wanted:
+            return part
+        if device and device[1] == str(part.number):
+            return part
+    return None

@@ -1,0 +1,176 @@
+"""Run the rules over a set of disks; whatever goes wrong inside a rule, its outcome is undecidable."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from generator.errors import Unusable
+from generator.model import Disk as PlannedDisk
+from generator.model import Generation, Sku
+from validators import catalogue
+from validators.catalogue import DISK_SUBJECTS, Rule
+from validators.check import CHECKS, Answer, Case, skipped, undecided
+from validators.disk import Disk, Role, open_disk
+from validators.guest import Undecidable
+from validators.linux import release
+from validators.outcome import GRADERS, Outcome, Severity, Status
+
+# Importing a module registers its checks.
+CHECK_MODULES = (
+    "disk", "linux_agent", "linux_boot", "linux_swap", "linux_network", "linux_ssh",
+    "linux_accounts", "linux_software", "linux_identity",
+)  # fmt: skip
+# strict: every grader of today and what is only documented. The guide's own numbers are a profile.
+PROFILES: Mapping[str, tuple[str, ...]] = {
+    "strict": ("tool", "lisa", "policy"),
+    **{name: (name,) for name in GRADERS},
+}
+WEIGHT = {Severity.RECOMMENDATION: 0, Severity.WARNING: 1, Severity.MANDATORY: 2}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Everything a report says. `waived` maps a rule to the reason that was given."""
+
+    disks: tuple[Disk, ...]
+    outcomes: tuple[Outcome, ...]
+    profile: str
+    waived: Mapping[str, str]
+    sku: Sku | None
+
+    @property
+    def verdict(self) -> str:
+        """`fail` if a mandatory rule is not met and not waived."""
+        failed = any(o.status is Status.FAIL and o.rule not in self.waived for o in self.outcomes)
+        return "fail" if failed else "pass"
+
+
+def load_checks() -> Mapping[str, object]:
+    """Every check by rule id."""
+    for name in CHECK_MODULES:
+        importlib.import_module(f"validators.rules.{name}")
+    return CHECKS
+
+
+def judge(
+    paths: Sequence[Path],
+    *,
+    sku: Sku | None = None,
+    generation: Generation | None = None,
+    role: Role | None = None,
+    profile: str = "strict",
+    waived: Mapping[str, str] | None = None,
+) -> Judgement:
+    """Judge the disks at `paths` together, as one image of one plan.
+
+    `role` None finds out: from the names in `sku`, else the first disk that holds a system is the OS
+    disk. Raises Unusable for a path that is no disk file and for an unknown profile or waived rule.
+    """
+    if profile not in PROFILES:
+        raise Unusable(f"there is no profile {profile!r}", hint=f"one of {', '.join(PROFILES)}")
+    waived = {catalogue.find(name).id: why for name, why in (waived or {}).items()}
+    load_checks()
+    disks = assign([open_disk(path) for path in paths], sku, generation, role)
+    outcomes = tuple(_outcomes(disks, sku, profile))
+    return Judgement(disks, outcomes, profile, waived, sku)
+
+
+def assign(
+    disks: Sequence[Disk], sku: Sku | None, generation: Generation | None, role: Role | None
+) -> tuple[Disk, ...]:
+    """Give every disk its role, LUN and generation."""
+    planned = _planned(sku, generation)
+    given = []
+    for disk in disks:
+        plan, meant = planned.get(disk.path.name, (None, generation))
+        if role or plan:
+            chosen: Role = role or (plan.role if plan else "data")
+            disk = replace(disk, role=chosen, lun=plan.lun if plan else None, generation=meant)
+        given.append((disk, bool(role or plan)))
+    taken = any(known and disk.role == "os" for disk, known in given)
+    result = []
+    for disk, known in given:
+        if not known and not taken and disk.looks_bootable:
+            disk, taken = replace(disk, role="os"), True
+        result.append(disk if disk.generation else replace(disk, generation=generation))
+    return tuple(result)
+
+
+def _planned(
+    sku: Sku | None, generation: Generation | None
+) -> dict[str, tuple[PlannedDisk, Generation | None]]:
+    """The disks of the plan by file name, for one generation or all of them."""
+    if sku is None:
+        return {}
+    wanted = [generation] if generation else sku.generations
+    return {disk.filename: (disk, gen) for gen in wanted for disk in sku.disks(gen)}
+
+
+def _outcomes(disks: Sequence[Disk], sku: Sku | None, profile: str) -> Iterator[Outcome]:
+    for rule in catalogue.rules().values():
+        if rule.subject not in DISK_SUBJECTS:
+            continue
+        for disk in disks:
+            if _applies(rule, disk):
+                yield _outcome(rule, disk, disks, sku, profile, several=len(disks) > 1)
+
+
+def _applies(rule: Rule, disk: Disk) -> bool:
+    if rule.subject == "disk":
+        return True
+    if rule.subject == "data-disk":
+        return disk.role == "data"
+    if disk.role != "os":
+        return False
+    return rule.subject in ("os-disk", "plan") or rule.subject == (disk.os or "linux")
+
+
+def _outcome(
+    rule: Rule, disk: Disk, disks: Sequence[Disk], sku: Sku | None, profile: str, *, several: bool
+) -> Outcome:
+    active = tuple(name for name in PROFILES[profile] if name in rule.graders)
+    case = Case(rule, disk, disks, active, sku)
+    answer = _answer(case, profile)
+    graders = active if answer.graders is None else tuple(n for n in active if n in answer.graders)
+    severity = answer.severity or _severity(rule, graders or active)
+    status = answer.status
+    if status is Status.FAIL and severity is not Severity.MANDATORY:
+        status = Status.WARN
+    where = answer.where
+    if several or not where:
+        where = f"{disk.path.name}: {where}" if where else disk.path.name
+    fix = rule.fix_for(_family(disk)) if status in (Status.FAIL, Status.WARN) else ""
+    return Outcome(rule.id, status, severity, graders, answer.evidence, fix, where)
+
+
+def _answer(case: Case, profile: str) -> Answer:
+    if profile != "strict" and not case.graders:
+        return skipped(f"{profile} does not ask for this")
+    if case.rule.offline:
+        return undecided(case.rule.offline)
+    check = CHECKS.get(case.rule.id)
+    if check is None:
+        return undecided("this version does not read it from an image yet")
+    try:
+        return check(case)
+    except Undecidable as reason:
+        return undecided(str(reason))
+    except Exception as error:  # a rule that breaks must never stop the others, nor look like a pass
+        return undecided(f"the rule met something it does not understand: {type(error).__name__}: {error}")
+
+
+def _severity(rule: Rule, graders: Sequence[str]) -> Severity:
+    severities = [rule.severity_for(name) for name in graders] or [rule.severity]
+    return max(severities, key=lambda severity: WEIGHT[severity])
+
+
+def _family(disk: Disk) -> str:
+    if disk.guest is None:
+        return "any"
+    try:
+        return release.read(disk.guest).family
+    except Undecidable:
+        return "any"

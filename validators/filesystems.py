@@ -1,0 +1,75 @@
+"""Which file system, swap area or encrypted volume starts at an offset, by its signature."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from validators.blocks import Blocks
+
+HEAD_BYTES = 4096
+PAGE_SIZES = (4096, 8192, 16384, 65536)  # bytes; a swap signature ends the first page
+BTRFS_MAGIC_AT = 0x10040
+READABLE = ("ext", "xfs", "fat", "ntfs")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """`kind`: ext, xfs, fat, ntfs, btrfs, swap, lvm, luks, bitlocker, iso9660, or `unknown`/`blank`."""
+
+    kind: str
+    uuid: str = ""
+    label: str = ""
+
+
+def probe(blocks: Blocks, offset: int, size: int) -> Content:
+    """What lies in `size` bytes at `offset`. Raises Undecidable if the disk cannot be read there."""
+    head = blocks.read(offset, min(HEAD_BYTES, size)).ljust(HEAD_BYTES, b"\0")
+    found = _encrypted(head) or _linux(head) or _microsoft(head)
+    if found:
+        return found
+    for page in PAGE_SIZES:
+        if size >= page and blocks.read(offset + page - 10, 10) in (b"SWAPSPACE2", b"SWAP-SPACE"):
+            return Content("swap", _dashed(head[1036:1052]), _label(head[1052:1068]))
+    if size > BTRFS_MAGIC_AT + 8 and blocks.read(offset + BTRFS_MAGIC_AT, 8) == b"_BHRfS_M":
+        return Content("btrfs", _dashed(blocks.read(offset + 0x10020, 16)))
+    if size > 0x8006 and blocks.read(offset + 0x8001, 5) == b"CD001":
+        return Content("iso9660")
+    return Content("unknown" if any(head) else "blank")
+
+
+def _encrypted(head: bytes) -> Content | None:
+    if head.startswith(b"LUKS\xba\xbe"):
+        return Content("luks", _label(head[168:208]))
+    return Content("bitlocker") if head[3:11] == b"-FVE-FS-" else None
+
+
+def _linux(head: bytes) -> Content | None:
+    if head[0x438:0x43A] == b"\x53\xef":
+        return Content("ext", _dashed(head[0x468:0x478]), _label(head[0x478:0x488]))
+    if head.startswith(b"XFSB"):
+        return Content("xfs", _dashed(head[32:48]), _label(head[108:120]))
+    for sector in range(0, 2048, 512):
+        if head[sector : sector + 8] == b"LABELONE" and head[sector + 24 : sector + 32] == b"LVM2 001":
+            return Content("lvm")
+    return None
+
+
+def _microsoft(head: bytes) -> Content | None:
+    if head[3:11] == b"NTFS    ":
+        return Content("ntfs")
+    if head[510:512] != b"\x55\xaa":
+        return None
+    for mark, serial, label in ((82, 67, 71), (54, 39, 43)):
+        if head[mark : mark + 3] == b"FAT":
+            number = int.from_bytes(head[serial : serial + 4], "little")
+            return Content("fat", f"{number >> 16:04X}-{number & 0xFFFF:04X}", _label(head[label : label + 11]))
+    return None
+
+
+def _dashed(raw: bytes) -> str:
+    return str(uuid.UUID(bytes=raw)) if len(raw) == 16 else ""
+
+
+def _label(raw: bytes) -> str:
+    return raw.split(b"\0", 1)[0].decode("utf-8", "replace").strip()

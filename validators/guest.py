@@ -1,0 +1,100 @@
+"""What a rule may ask of an image, whoever answers: an offline reader today, a live machine later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+READ_LIMIT = 1 << 20  # bytes; configuration files are far below, and a bomb is not worth reading
+WALK_LIMIT = 20_000  # entries
+
+
+class Undecidable(Exception):  # noqa: N818 - a condition, not a fault
+    """The guest cannot answer. The rule that asked is undecidable, with this text as the reason."""
+
+
+class Kind(StrEnum):
+    FILE = "file"
+    DIRECTORY = "directory"
+    LINK = "symbolic link"
+    OTHER = "device, pipe or socket"
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """One entry; `mode` holds the permission bits, `size` is in bytes."""
+
+    kind: Kind
+    size: int = 0
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+
+
+class Guest(Protocol):
+    """Paths are absolute in the guest. Links are resolved inside the guest and cannot leave it.
+
+    Every method raises Undecidable where the answer exists but cannot be had: an unreadable file
+    system, a loop of links, a file above the limit.
+    """
+
+    def read(self, path: str, limit: int = READ_LIMIT) -> bytes | None:
+        """The whole file; None if there is none. A device is never read: Undecidable."""
+        ...
+
+    def head(self, path: str, count: int) -> bytes | None:
+        """The first `count` bytes of a file of any size; None if there is none."""
+        ...
+
+    def stat(self, path: str, *, follow: bool = True) -> Stat | None:
+        """None if there is nothing; a dangling link is nothing unless `follow` is False."""
+        ...
+
+    def readlink(self, path: str) -> str | None:
+        """Where a symbolic link points, as it is written; None if `path` is no link."""
+        ...
+
+    def listdir(self, path: str) -> list[str]:
+        """Sorted names; empty if `path` is no folder."""
+        ...
+
+    def glob(self, pattern: str) -> list[str]:
+        """Sorted paths that exist; `*`, `?` and `[…]` match within one name."""
+        ...
+
+
+def exists(guest: Guest, path: str) -> bool:
+    """Whether `path` leads to something, links followed."""
+    return guest.stat(path) is not None
+
+
+def text(guest: Guest, path: str, limit: int = READ_LIMIT) -> str | None:
+    """The file as text; bytes that are not UTF-8 are replaced, since configuration may hold any."""
+    data = guest.read(path, limit)
+    return None if data is None else data.decode("utf-8", "replace")
+
+
+def lines(guest: Guest, path: str) -> list[str]:
+    """Stripped lines that are neither empty nor a `#` comment; empty if there is no file."""
+    stripped = (line.strip() for line in (text(guest, path) or "").splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def walk(guest: Guest, top: str, limit: int = WALK_LIMIT) -> Iterator[tuple[str, Stat]]:
+    """Everything under `top`, links not followed. Raises Undecidable after `limit` entries."""
+    waiting, seen = [top.rstrip("/")], 0
+    while waiting:
+        folder = waiting.pop()
+        for name in guest.listdir(folder or "/"):
+            seen += 1
+            if seen > limit:
+                raise Undecidable(f"{top} holds more than {limit} entries; the rest was not read")
+            path = f"{folder}/{name}"
+            facts = guest.stat(path, follow=False)
+            if facts is None:
+                continue
+            yield path, facts
+            if facts.kind is Kind.DIRECTORY:
+                waiting.append(path)

@@ -1,0 +1,218 @@
+"""What the boot loader starts: kernel, initramfs and command line of the default entry."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from validators.guest import Guest, exists, text
+from validators.linux.release import assignments
+
+GRUB_FILES = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
+GRUB_ON_ESP = "/boot/efi/EFI/*/grub.cfg"
+GRUBENV = ("/boot/grub/grubenv", "/boot/grub2/grubenv")
+BLS_FOLDERS = ("/boot/loader/entries", "/boot/efi/loader/entries", "/efi/loader/entries")
+_TITLE = re.compile(r"""^\s*(menuentry|submenu)\s+(?:'((?:[^']|'\\'')*)'|"([^"]*)"|(\S+))(.*)""")
+_ID = re.compile(r"""(?:--id|\$menuentry_id_option)[\s=]+['"]?([^'"\s]+)""")
+_DEFAULT = re.compile(r"""^\s*set\s+default=(?:"([^"]*)"|'([^']*)'|(\S*))""")
+_SET = re.compile(r"""^\s*set\s+(\w+)=(?:"([^"]*)"|'([^']*)'|(\S*))""")
+_KERNEL = re.compile(r"^\s*(?:linux|linux16|linuxefi)\s+(.*)")
+_INITRD = re.compile(r"^\s*(?:initrd|initrd16|initrdefi)\s+(.*)")
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a boot menu. `path` is its place in the menu: `0`, or `1>0` inside a submenu."""
+
+    title: str
+    path: str
+    id: str
+    kernel: str
+    arguments: tuple[str, ...]
+    initrds: tuple[str, ...]
+    where: str
+    default: bool = False
+
+    def value(self, name: str) -> list[str]:
+        """Every value given to `name`, in order."""
+        return [word.partition("=")[2] for word in self.arguments if word.partition("=")[0] == name]
+
+
+def entries(guest: Guest) -> list[Entry]:
+    """All entries of all boot configurations; of each configuration one is the default."""
+    environment = _environment(guest)
+    found: list[Entry] = []
+    uses_bls = False
+    for file in (*GRUB_FILES, *guest.glob(GRUB_ON_ESP)):
+        content = text(guest, file, 4 << 20)
+        if content is None:
+            continue
+        uses_bls = uses_bls or re.search(r"^\s*blscfg\b", content, re.MULTILINE) is not None
+        found += grub(content, file, environment)
+    # Without GRUB it is systemd-boot that reads these entries.
+    if uses_bls or not found:
+        found += _bls(guest, environment)
+    return found
+
+
+def defaults(guest: Guest) -> list[Entry]:
+    """The entries that boot when nobody touches the menu: one per configuration."""
+    return [entry for entry in entries(guest) if entry.default]
+
+
+def grub(content: str, file: str, environment: dict[str, str]) -> list[Entry]:
+    """The entries of a grub.cfg; `environment` is what grubenv holds."""
+    found: list[Entry] = []
+    variables = dict(environment)
+    wanted = "0"
+    # One frame per open menu: [next index, depth of braces at which it ends, its path, is an entry]
+    menus: list[tuple[str, int]] = []
+    counters = [0]
+    title, identity, kernel, initrds = "", "", "", ()
+    depth, kernel_line = 0, 0
+    here: str | None = None
+    for number, line in enumerate(content.splitlines(), 1):
+        heading = _TITLE.match(line)
+        if heading:
+            index = str(counters[-1])
+            counters[-1] += 1
+            path = ">".join([*(menu for menu, _ in menus), index])
+            name = (heading[2] or heading[3] or heading[4] or "").replace("'\\''", "'")
+            if heading[1] == "submenu":
+                menus.append((index, depth))
+                counters.append(0)
+            else:
+                here, entry_depth = path, depth
+                known = _ID.search(heading[5])
+                title, identity, kernel, initrds = name, known[1] if known else "", "", ()
+        elif start := _KERNEL.match(line):
+            kernel, kernel_line = start[1], number
+        elif start := _INITRD.match(line):
+            initrds = tuple(_words(_expand(start[1], variables)))
+        elif chosen := _DEFAULT.match(line):
+            value = chosen[1] or chosen[2] or chosen[3] or ""
+            # `next_entry` is for one boot only.
+            if "next_entry" not in value:
+                wanted = _expand(value, variables) or "0"
+        elif here is None and (setting := _SET.match(line)):
+            variables[setting[1]] = setting[2] or setting[3] or setting[4] or ""
+        depth += _braces(line)
+        if here is not None and depth <= entry_depth and not (heading and "{" not in line):
+            if kernel:
+                words = _words(_expand(kernel, variables))
+                found.append(
+                    Entry(title, here, identity, words[0], tuple(words[1:]), initrds, f"{file}:{kernel_line}")
+                    if words
+                    else Entry(title, here, identity, "", (), initrds, f"{file}:{kernel_line}")
+                )
+            here = None
+        while menus and depth <= menus[-1][1] and not (heading and heading[1] == "submenu"):
+            menus.pop()
+            counters.pop()
+    return _with_default(found, wanted)
+
+
+def _with_default(found: list[Entry], wanted: str) -> list[Entry]:
+    """Mark the entry that `wanted` names by place, id or title; the first one if it names none."""
+    last = wanted.rpartition(">")[2]
+    names = (wanted, last) if ">" in wanted else (wanted,)
+    chosen = next((e for e in found if e.path == wanted), None)
+    chosen = chosen or next((e for e in found if e.id in names or e.title in names), None)
+    chosen = chosen or next((e for e in found if e.path.startswith(f"{wanted}>")), None)
+    chosen = chosen or (found[0] if found else None)
+    return [_marked(entry) if entry is chosen else entry for entry in found]
+
+
+def _marked(entry: Entry) -> Entry:
+    return Entry(
+        entry.title, entry.path, entry.id, entry.kernel, entry.arguments, entry.initrds, entry.where, True
+    )
+
+
+def _bls(guest: Guest, environment: dict[str, str]) -> list[Entry]:
+    """Boot Loader Specification entries; the default is the saved one, or else the newest."""
+    found: list[Entry] = []
+    for folder in BLS_FOLDERS:
+        for path in guest.glob(f"{folder}/*.conf"):
+            fields: dict[str, list[str]] = {}
+            for line in (text(guest, path) or "").splitlines():
+                key, _, value = line.strip().partition(" ")
+                fields.setdefault(key, []).append(value.strip())
+            words = _words(_expand(" ".join(fields.get("options", [])), environment))
+            initrds = tuple(word for value in fields.get("initrd", []) for word in value.split()[:1])
+            name = path.rpartition("/")[2].removesuffix(".conf")
+            title = " ".join(fields.get("title", [name]))
+            kernel = " ".join(fields.get("linux", []))
+            found.append(Entry(title, name, name, kernel, tuple(words), initrds, path))
+    if not found:
+        return []
+    saved = environment.get("saved_entry", "")
+    chosen = next((entry for entry in found if saved in (entry.id, entry.title)), None)
+    chosen = chosen or max(found, key=lambda entry: ("rescue" not in entry.id, _version_key(entry.id)))
+    return [_marked(entry) if entry is chosen else entry for entry in found]
+
+
+def _environment(guest: Guest) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in GRUBENV:
+        for line in (text(guest, path) or "").splitlines():
+            name, equals, value = line.partition("=")
+            if equals and not name.startswith("#"):
+                found[name] = value
+    return found
+
+
+def default_grub(guest: Guest) -> str | None:
+    """What /etc/default/grub (and grub.d) would put on the command line at the next update-grub."""
+    files = [path for path in ("/etc/default/grub",) if exists(guest, path)]
+    files += guest.glob("/etc/default/grub.d/*.cfg")
+    if not files:
+        return None
+    found: dict[str, str] = {}
+    for path in files:
+        found.update(assignments(text(guest, path) or ""))
+    parts = (found.get("GRUB_CMDLINE_LINUX", ""), found.get("GRUB_CMDLINE_LINUX_DEFAULT", ""))
+    return " ".join(part for part in parts if part)
+
+
+def kernel_version(guest: Guest, entry: Entry) -> str:
+    """The version in the kernel's file name, through one link; empty if the name has none."""
+    for path in located(entry.kernel):
+        target = guest.readlink(path)
+        name = (target or path).rpartition("/")[2]
+        if exists(guest, path) and "-" in name:
+            return name.partition("-")[2].removesuffix(".efi")
+    return ""
+
+
+def located(path: str) -> Iterator[str]:
+    """Where a path of the boot loader may lie in the tree: /boot can be a file system of its own."""
+    bare = re.sub(r"^\([^)]*\)", "", path)
+    if bare:
+        yield bare
+        yield f"/boot{bare}"
+
+
+def _expand(value: str, variables: dict[str, str]) -> str:
+    return _VARIABLE.sub(lambda name: variables.get(name[1] or name[2], ""), value)
+
+
+def _words(value: str) -> list[str]:
+    try:
+        return shlex.split(value)
+    except ValueError:
+        return value.split()
+
+
+def _braces(line: str) -> int:
+    """Opened minus closed braces, those in quotes, comments and ${…} left out."""
+    bare = re.sub(r"""'[^']*'|"[^"]*"|\$\{\w*\}|#.*""", "", line)
+    return bare.count("{") - bare.count("}")
+
+
+def _version_key(name: str) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"\d+|[^\d]+", name)
+    return [(1, int(part[:18]), "") if part.isdecimal() else (0, 0, part) for part in parts]

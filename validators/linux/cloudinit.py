@@ -1,0 +1,65 @@
+"""cloud-init: whether it is there and starts, and what its configuration says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from validators.guest import Guest, Undecidable, exists, text
+from validators.linux import systemd
+
+PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
+UNITS = ("cloud-init.service", "cloud-init-main.service", "cloud-init-network.service", "cloud-init-local.service")
+FILES = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
+
+
+def installed(guest: Guest) -> bool:
+    return any(exists(guest, path) for path in PROGRAMS)
+
+
+def starts(guest: Guest) -> bool:
+    """Whether it runs at boot: nothing disables it and a unit is enabled."""
+    if not installed(guest) or exists(guest, "/etc/cloud/cloud-init.disabled"):
+        return False
+    return systemd.started_by(guest, *UNITS) is not None
+
+
+def configuration(guest: Guest) -> list[tuple[str, Mapping[str, Any]]]:
+    """Every configuration file with its content, in the order in which later ones win.
+
+    Raises Undecidable for a file that is no YAML mapping.
+    """
+    return [(path, mapping(guest, path)) for pattern in FILES for path in guest.glob(pattern)]
+
+
+def setting(guest: Guest, key: str) -> tuple[str, Any] | None:
+    """The value that counts and its file."""
+    found = [(path, content[key]) for path, content in configuration(guest) if key in content]
+    return found[-1] if found else None
+
+
+def renders_network(guest: Guest) -> bool:
+    """Whether cloud-init configures the network at first boot."""
+    if not starts(guest):
+        return False
+    network = setting(guest, "network")
+    return not (network and isinstance(network[1], Mapping) and network[1].get("config") == "disabled")
+
+
+def mapping(guest: Guest, path: str) -> Mapping[str, Any]:
+    """The YAML mapping in a file; empty for an empty or missing file."""
+    content = text(guest, path)
+    if not content:
+        return {}
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        loaded = YAML(typ="safe", pure=True).load(content)
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise Undecidable(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, Mapping):
+        raise Undecidable(f"{path} holds no mapping")
+    return loaded

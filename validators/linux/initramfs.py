@@ -1,0 +1,204 @@
+"""File names inside an initramfs: cpio archives, one after the other, each perhaps compressed."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+from validators.guest import Undecidable
+
+COMPRESSED_LIMIT = 192 << 20  # bytes of the file
+UNPACKED_LIMIT = 1 << 30  # bytes after decompression; more is a bomb or a rescue system
+CHUNK = 1 << 18
+NEWC = (b"070701", b"070702")
+HEADER_BYTES = 110
+NAME_LIMIT = 4096
+TRAILER = "TRAILER!!!"
+
+
+class _Decompressor(Protocol):
+    eof: bool
+    needs_input: bool
+    unused_data: bytes
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's decompressor with the manners of the others."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(31)
+        self._left = b""
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail and not self._left
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        result = self._inner.decompress(self._inner.unconsumed_tail + data, max(max_length, 0))
+        return result
+
+
+def names(data: bytes) -> Iterator[str]:
+    """Every file name in the initramfs. Raises Undecidable for what cannot be unpacked, and for a bomb."""
+    rest = memoryview(data)
+    budget = [UNPACKED_LIMIT]
+    while True:
+        rest = _after_zeros(rest)
+        if not rest:
+            return
+        if bytes(rest[:6]) in NEWC:
+            reader = _Reader(iter([bytes(rest)]), budget)
+            yield from reader.archive()
+            rest = rest[reader.position :]
+            continue
+        decompressor = _decompressor(bytes(rest[:6]))
+        unused: list[int] = []
+        reader = _Reader(_unpacked(decompressor, rest, unused), budget)
+        while reader.skip_zeros():
+            yield from reader.archive()
+        if not unused:
+            return
+        rest = rest[len(rest) - unused[0] :]
+
+
+def _decompressor(magic: bytes) -> _Decompressor:
+    if magic.startswith(b"\x1f\x8b"):
+        return _Gzip()
+    if magic.startswith(b"\xfd7zXZ") or magic.startswith(b"\x5d\0\0"):
+        return lzma.LZMADecompressor()
+    if magic.startswith(b"BZh"):
+        return bz2.BZ2Decompressor()
+    if magic.startswith(b"\x28\xb5\x2f\xfd"):
+        return _zstd()
+    kind = "lz4" if magic.startswith((b"\x02\x21\x4c\x18", b"\x04\x22\x4d\x18")) else "an unknown method"
+    raise Undecidable(f"the initramfs is compressed with {kind}, which this version does not unpack")
+
+
+def _zstd() -> _Decompressor:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]  # Python 3.14
+    except ImportError:
+        from backports import zstd
+    decompressor: _Decompressor = zstd.ZstdDecompressor()
+    return decompressor
+
+
+def _unpacked(decompressor: _Decompressor, data: memoryview, unused: list[int]) -> Iterator[bytes]:
+    """Decompressed pieces; `unused` gets the number of bytes behind the compressed stream."""
+    at = 0
+    try:
+        while not decompressor.eof:
+            piece = b""
+            if decompressor.needs_input:
+                piece = bytes(data[at : at + CHUNK])
+                at += len(piece)
+                if not piece:
+                    raise Undecidable("the initramfs ends in the middle of its compressed part")
+            yield decompressor.decompress(piece, CHUNK)
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise Undecidable(f"the initramfs cannot be unpacked: {error}") from None
+    except Exception as error:
+        if type(error).__name__ != "ZstdError":
+            raise
+        raise Undecidable(f"the initramfs cannot be unpacked: {error}") from None
+    unused.append(len(data) - at + len(decompressor.unused_data))
+
+
+class _Reader:
+    """Walks cpio archives in a stream of pieces, keeping no file's content."""
+
+    def __init__(self, pieces: Iterator[bytes], budget: list[int]) -> None:
+        self._pieces = pieces
+        self._budget = budget  # shared: one bound for the whole initramfs
+        self._buffer = b""
+        self._start = 0
+        self.position = 0
+
+    def archive(self) -> Iterator[str]:
+        """The names of one archive, up to its trailer."""
+        begin = self.position
+        while True:
+            header = self._take(HEADER_BYTES)
+            if header[:6] not in NEWC:
+                raise Undecidable(f"the initramfs is no cpio archive at byte {self.position - HEADER_BYTES}")
+            try:
+                size, length = int(header[54:62], 16), int(header[94:102], 16)
+            except ValueError:
+                raise Undecidable("the initramfs has a damaged cpio header") from None
+            if not 0 < length <= NAME_LIMIT:
+                raise Undecidable(f"the initramfs has a file name of {length} bytes")
+            name = self._take(length).rstrip(b"\0").decode("utf-8", "replace")
+            self._skip(-(self.position - begin) % 4)
+            if name == TRAILER:
+                return
+            self._skip(size + -size % 4)
+            yield name
+
+    def skip_zeros(self) -> bool:
+        """Skip padding; False at the end of the stream."""
+        while self._fill():
+            rest = self._buffer[self._start :].lstrip(b"\0")
+            self.position += len(self._buffer) - self._start - len(rest)
+            self._buffer, self._start = rest, 0
+            if rest:
+                return True
+        return False
+
+    def _fill(self) -> bool:
+        while self._start >= len(self._buffer):
+            piece = next(self._pieces, None)
+            if piece is None:
+                return False
+            self._budget[0] -= len(piece)
+            if self._budget[0] < 0:
+                raise Undecidable(f"the initramfs unpacks to more than {UNPACKED_LIMIT} bytes")
+            self._buffer, self._start = piece, 0
+        return True
+
+    def _take(self, count: int) -> bytes:
+        taken = []
+        left = count
+        while left:
+            if not self._fill():
+                raise Undecidable("the initramfs ends in the middle of an archive")
+            piece = self._buffer[self._start : self._start + left]
+            self._advance(len(piece))
+            taken.append(piece)
+            left -= len(piece)
+        return b"".join(taken)
+
+    def _skip(self, count: int) -> None:
+        while count:
+            if not self._fill():
+                raise Undecidable("the initramfs ends in the middle of an archive")
+            step = min(count, len(self._buffer) - self._start)
+            self._advance(step)
+            count -= step
+
+    def _advance(self, count: int) -> None:
+        self._start += count
+        self.position += count
+
+
+def _after_zeros(rest: memoryview) -> memoryview:
+    at = 0
+    while at < len(rest):
+        piece = bytes(rest[at : at + 4096])
+        bare = piece.lstrip(b"\0")
+        if bare:
+            return rest[at + len(piece) - len(bare) :]
+        at += len(piece)
+    return rest[len(rest) :]

@@ -1,0 +1,172 @@
+"""The offline guest: file systems inside a disk file, read with dfvfs; no root, no mount, no boot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from validators.blocks import Blocks, Converted, PlainFile
+from validators.guest import Kind, Stat, Undecidable
+from validators.partitions import Partition
+from validators.vhd import Container
+
+# Formats that need a reader; all others are the disk itself, byte for byte, perhaps with a footer.
+READERS = {
+    "vhd-dynamic": "VHDI",
+    "vhd-differencing": "VHDI",
+    "vhdx": "VHDI",
+    "qcow2": "QCOW",
+    "vmdk": "VMDK",
+}
+FILE_SYSTEMS = {"ext": "EXT", "xfs": "XFS", "fat": "FAT", "ntfs": "NTFS"}
+PIECE = 1 << 20  # bytes per read
+MODE_FORMATS = {0o040000: Kind.DIRECTORY, 0o100000: Kind.FILE, 0o120000: Kind.LINK}
+
+_T = TypeVar("_T")
+
+
+def open_blocks(container: Container) -> Blocks:
+    """The disk inside `container`. Raises Undecidable if its format cannot be read."""
+    if container.kind not in READERS:
+        virtual = container.file_bytes if container.size_bytes is None else container.size_bytes
+        return PlainFile(container.path, min(virtual, container.file_bytes))
+    from dfvfs.resolver import resolver
+
+    def opened() -> Any:
+        return resolver.Resolver.OpenFileObject(_disk_spec(container))
+
+    return Converted(_guarded(f"the {container.kind} file", opened))
+
+
+def open_volume(container: Container, partition: Partition) -> OfflineVolume:
+    """The file system in `partition`. Raises Undecidable, naming what lies there, if it cannot be read."""
+    kind = partition.content.kind
+    if kind not in FILE_SYSTEMS:
+        raise Undecidable(f"{partition.title} holds {kind}, which is not read offline")
+    from dfvfs.path import factory
+    from dfvfs.resolver import resolver
+
+    place = _disk_spec(container)
+    if partition.start:  # dfvfs has no range that starts at 0; the whole disk needs none
+        place = factory.Factory.NewPathSpec(
+            "DATA_RANGE", range_offset=partition.start, range_size=partition.size, parent=place
+        )
+    spec = factory.Factory.NewPathSpec(FILE_SYSTEMS[kind], location="/", parent=place)
+    title = f"{partition.title} ({kind})"
+
+    def opened() -> Any:
+        return resolver.Resolver.OpenFileSystem(spec)
+
+    return OfflineVolume(_guarded(title, opened), spec, kind, title)
+
+
+class OfflineVolume:
+    """One file system, as `tree.Volume` wants it."""
+
+    def __init__(self, file_system: Any, root: Any, kind: str, title: str) -> None:
+        self._file_system = file_system
+        self._root = root
+        self._separator = "\\" if kind in ("fat", "ntfs") else "/"
+        self._any_case = kind in ("fat", "ntfs")
+        self._title = title
+        self._names: dict[str, dict[str, str]] = {}  # folder → casefolded name → name
+        self._entries: dict[str, Any] = {}
+
+    def lstat(self, path: str) -> Stat | None:
+        entry = self._entry(path)
+        if entry is None:
+            return None
+        return _guarded(f"{self._title}: {path}", lambda: _stat(entry))
+
+    def readlink(self, path: str) -> str:
+        entry = self._entry(path)
+        target = None if entry is None else _guarded(f"{self._title}: {path}", lambda: entry.link)
+        if not target:
+            raise Undecidable(f"{self._title}: the symbolic link {path} cannot be read")
+        return str(target)
+
+    def listdir(self, path: str) -> list[str]:
+        entry = self._entry(path)
+        if entry is None:
+            return []
+        return _guarded(f"{self._title}: {path}", lambda: [sub.name for sub in entry.sub_file_entries])
+
+    def read(self, path: str, count: int) -> bytes:
+        entry = self._entry(path)
+        if entry is None:
+            return b""
+        return _guarded(f"{self._title}: {path}", lambda: _content(entry, count))
+
+    def _entry(self, path: str) -> Any:
+        """The dfvfs entry, or None; paths never hold links here, `tree.Tree` has resolved them."""
+        if path not in self._entries:
+            self._entries[path] = _guarded(f"{self._title}: {path}", lambda: self._find(path))
+        return self._entries[path]
+
+    def _find(self, path: str) -> Any:
+        if path == "/":
+            return self._file_system.GetRootFileEntry()
+        location = self._spelled(path) if self._any_case else path
+        if location is None:
+            return None
+        from dfvfs.path import factory
+
+        spec = factory.Factory.NewPathSpec(
+            self._root.type_indicator,
+            location=location.replace("/", self._separator),
+            parent=self._root.parent,
+        )
+        return self._file_system.GetFileEntryByPathSpec(spec)
+
+    def _spelled(self, path: str) -> str | None:
+        """The path in the spelling of the disk, for file systems that do not care about case."""
+        folder, _, name = path.rpartition("/")
+        above = self._spelled(folder) if folder else ""
+        if above is None:
+            return None
+        if above not in self._names:
+            self._names[above] = {entry.casefold(): entry for entry in self.listdir(above or "/")}
+        found = self._names[above].get(name.casefold())
+        return None if found is None else f"{above}/{found}"
+
+
+def _disk_spec(container: Container) -> Any:
+    from dfvfs.path import factory
+
+    plain = factory.Factory.NewPathSpec("OS", location=str(container.path.resolve()))
+    if container.kind not in READERS:
+        return plain
+    return factory.Factory.NewPathSpec(READERS[container.kind], parent=plain)
+
+
+def _guarded(what: str, ask: Callable[[], _T]) -> _T:
+    """Native readers raise whatever they like on broken input; here all of it becomes Undecidable."""
+    try:
+        return ask()
+    except Undecidable:
+        raise
+    except Exception as error:
+        reason = str(error).replace("\n", " ")[:200]
+        raise Undecidable(f"{what} cannot be read: {reason or type(error).__name__}") from None
+
+
+def _stat(entry: Any) -> Stat:
+    facts = entry.GetStatAttribute()
+    mode = facts.mode
+    if mode is None:  # FAT and NTFS know files and folders only
+        kinds = {"file": Kind.FILE, "directory": Kind.DIRECTORY, "link": Kind.LINK}
+        return Stat(kinds.get(entry.entry_type, Kind.OTHER), entry.size or 0)
+    kind = MODE_FORMATS.get(mode & 0o170000, Kind.OTHER)
+    size = entry.size or 0
+    return Stat(kind, size, mode & 0o7777, facts.owner_identifier or 0, facts.group_identifier or 0)
+
+
+def _content(entry: Any, count: int) -> bytes:
+    file = entry.GetFileObject()
+    pieces, left = [], count
+    with suppress(EOFError):
+        while left > 0 and (piece := file.read(min(PIECE, left))):
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)

@@ -1,0 +1,333 @@
+"""Rules on the disk itself: its container, its size, its partitions, and what the plan says of them."""
+
+from __future__ import annotations
+
+import re
+
+from generator.model import Generation
+from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
+from validators.disk import Disk
+from validators.guest import Kind, Undecidable, text
+from validators.linux import elf, fstab, release
+from validators.outcome import Severity
+from validators.partitions import BIOS_BOOT, ROOT_TYPES, SECTOR, Partition
+
+MIB, GIB = 1 << 20, 1 << 30
+FIRST_FREE_LBA = 2048  # everything below is kept empty on a GPT OS disk, but for the table itself
+FALLBACK_LOADERS = {
+    Generation.GEN2: "/EFI/BOOT/BOOTX64.EFI",
+    Generation.ARM64: "/EFI/BOOT/BOOTAA64.EFI",
+}
+DEVICE_SOURCE = re.compile(r"/dev/(sd|nvme|vd|hd|xvd)")
+BAD_IN_BLOB_NAME = re.compile(r"[%'\"\s]")
+
+
+@rule("DSK-FMT-001")
+def is_vhd(case: Case) -> Answer:
+    container = case.disk.container
+    if container.kind == "vhd-other" or (container.is_vhd and container.footer_bytes == 512):
+        return met("a VHD with its 512-byte footer")
+    what = "a VHD" if container.is_vhd else container.kind
+    problem = container.problems[0] if container.problems else "it has no VHD footer at its end"
+    return unmet(f"the file is {what}: {problem}")
+
+
+@rule("DSK-FMT-002")
+def is_fixed(case: Case) -> Answer:
+    container = case.disk.container
+    if container.footer is None:
+        return skipped("the file is no VHD (DSK-FMT-001)")
+    if container.kind == "vhd-fixed":
+        return met("disk type 2, fixed")
+    return unmet(f"disk type {container.footer.disk_type}, {container.kind.removeprefix('vhd-')}")
+
+
+@rule("DSK-FMT-003")
+def has_checksum(case: Case) -> Answer:
+    footer = case.disk.container.footer
+    if footer is None:
+        return skipped("the file is no VHD (DSK-FMT-001)")
+    stored, computed = f"{footer.checksum:#010x}", f"{footer.expected_checksum:#010x}"
+    if footer.checksum_ok:
+        return met(f"checksum {stored}")
+    return unmet(f"the footer says {stored}, its bytes give {computed}")
+
+
+@rule("DSK-FMT-004")
+def has_length(case: Case) -> Answer:
+    container = case.disk.container
+    if container.kind != "vhd-fixed" or container.footer is None:
+        return skipped("the file is no fixed VHD (DSK-FMT-001, DSK-FMT-002)")
+    size = container.footer.current_size
+    evidence = f"the file has {container.file_bytes} bytes, the disk {size} + 512 for the footer"
+    return met(evidence) if container.length_ok else unmet(evidence)
+
+
+@rule("DSK-ALIGN-001")
+def is_whole_mib(case: Case) -> Answer:
+    size = _size(case)
+    if size % MIB == 0:
+        return met(f"{size // MIB} MiB")
+    return unmet(f"{size} bytes are {size // MIB} MiB and {size % MIB} bytes")
+
+
+@rule("DSK-SIZE-001")
+def is_not_tiny(case: Case) -> Answer:
+    minimum = case.rule.limits["min_mib"]
+    evidence = f"{_mib(_size(case))}; at least {minimum} MiB"
+    return met(evidence) if _size(case) >= minimum * MIB else unmet(evidence)
+
+
+@rule("DSK-SIZE-002")
+def linux_disk_size(case: Case) -> Answer:
+    if case.disk.os == "windows":
+        return skipped("DSK-SIZE-003 judges Windows disks")
+    return _os_disk_size(case)
+
+
+@rule("DSK-SIZE-003")
+def windows_disk_size(case: Case) -> Answer:
+    return _os_disk_size(case)
+
+
+def _os_disk_size(case: Case) -> Answer:
+    size = _size(case)
+    declared = _differs(case)
+    if declared:
+        return unmet(declared)
+    below = tuple(n for n, limit in case.thresholds.items() if size < limit.get("min_gib", 0) * GIB)
+    above = tuple(n for n, limit in case.thresholds.items() if size > limit.get("max_gib", 1 << 40) * GIB)
+    if below or above:
+        bounds = (f"{n}: {t.get('min_gib', 0)}-{t.get('max_gib')} GiB" for n, t in case.thresholds.items())
+        return unmet(f"{_gib(size)} is outside of {', '.join(bounds)}", graders=below + above)
+    low, high = case.rule.limits.get("advised_gib", (0, 1 << 40))
+    if not low * GIB <= size <= high * GIB:
+        return warned(f"{_gib(size)}; {low}-{high} GiB are advised")
+    return met(_gib(size))
+
+
+@rule("DSK-SIZE-004")
+def needs_no_exception(case: Case) -> Answer:
+    size, used, limits = _size(case), case.disk.container.allocated_bytes, case.rule.limits
+    if size > limits["large_gib"] * GIB:
+        return unmet(f"{_gib(size)} is over {limits['large_gib']} GiB: ask support for an exception first")
+    if size > limits["middle_gib"] * GIB and size - used > limits["slack_gib"] * GIB:
+        return unmet(f"{_gib(size)} with {_gib(used)} in use: more than {limits['slack_gib']} GiB are empty")
+    return met(_gib(size))
+
+
+@rule("DSK-SIZE-005")
+def data_disk_size(case: Case) -> Answer:
+    size = _size(case)
+    declared = _differs(case)
+    if declared:
+        return unmet(declared)
+    too_large = tuple(n for n, limit in case.thresholds.items() if size > limit["max_gib"] * GIB)
+    return unmet(f"{_gib(size)} is too large", graders=too_large) if too_large else met(_gib(size))
+
+
+@rule("DSK-SIZE-006")
+def gen1_disk_size(case: Case) -> Answer:
+    limit = case.rule.limits["gen1_max_gib" if case.generation is Generation.GEN1 else "gen2_max_gib"]
+    evidence = f"{_gib(_size(case))}; at most {limit} GiB"
+    return met(evidence) if _size(case) <= limit * GIB else unmet(evidence)
+
+
+@rule("DSK-SPARSE-001")
+def is_sparse(case: Case) -> Answer:
+    container = case.disk.container
+    allocated, size = container.allocated_bytes, container.file_bytes
+    evidence = f"{_mib(allocated)} of {_mib(size)} are allocated"
+    return unmet(f"{evidence}: there are no holes to skip") if allocated >= size else met(evidence)
+
+
+@rule("DSK-GPT-001")
+def first_mib_is_empty(case: Case) -> Answer:
+    table, blocks = case.disk.table, case.disk.blocks
+    if table.scheme != "gpt" or blocks is None:
+        return skipped("the OS disk has no GPT")
+    early = [part for part in table.partitions if part.start < FIRST_FREE_LBA * SECTOR]
+    if early:
+        first = ", ".join(f"{part.title} starts at LBA {part.start // SECTOR}" for part in early)
+        return unmet(f"{first}; the first is allowed at {FIRST_FREE_LBA}")
+    begin = max(34, table.entries[1])
+    data = blocks.read(begin * SECTOR, max(0, FIRST_FREE_LBA - begin) * SECTOR)
+    if any(data):
+        at = begin + (len(data) - len(data.lstrip(b"\0"))) // SECTOR
+        return unmet(f"LBA {at} holds data between the partition table and the first partition")
+    return met(f"LBA {begin} to {FIRST_FREE_LBA - 1} are empty")
+
+
+@rule("DSK-GEN-001")
+def boots_on_its_firmware(case: Case) -> Answer:
+    _needs_blocks(case)
+    table = case.disk.table
+    bios_boot = any(part.type == BIOS_BOOT for part in table.partitions)
+    bios = table.boot_code and (table.scheme == "mbr" or bios_boot)
+    uefi = table.scheme == "gpt" and any(part.content.kind == "fat" for part in _esps(case.disk))
+    boots = " and ".join(name for name, can in (("BIOS (gen1)", bios), ("UEFI (gen2)", uefi)) if can)
+    problems = f" ({'; '.join(table.problems)})" if table.problems else ""
+    evidence = f"{table.scheme} partition table, boots on {boots or 'neither BIOS nor UEFI'}{problems}"
+    if case.generation is None:
+        return met(f"{evidence}; no generation was declared") if boots else unmet(evidence)
+    good = bios if case.generation is Generation.GEN1 else uefi
+    return met(evidence) if good else unmet(f"declared {case.generation}: {evidence}")
+
+
+@rule("DSK-GEN-002")
+def has_fallback_loader(case: Case) -> Answer:
+    _needs_blocks(case)
+    esps = _esps(case.disk)
+    if case.generation is Generation.GEN1 or (case.generation is None and not esps):
+        return skipped("the image boots on BIOS")
+    if not esps:
+        return unmet("there is no EFI system partition (DSK-GEN-001)")
+    wanted = [FALLBACK_LOADERS[case.generation]] if case.generation else list(FALLBACK_LOADERS.values())
+    for esp in esps:
+        volume = case.disk.volumes[esp.number]
+        for path in wanted:
+            facts = volume.lstat(path)
+            if facts is not None and facts.kind is Kind.FILE and facts.size > 0:
+                return met(f"{path} has {facts.size} bytes", esp.title)
+    return unmet(f"{' and '.join(wanted)} missing", esps[0].title)
+
+
+@rule("DSK-GEN-003")
+def arm64_is_gen2(case: Case) -> Answer:
+    if case.generation is None:
+        return skipped("no generation was declared")
+    found = elf.machine(case.guest)
+    if found is None:
+        raise Undecidable("no program was found that tells the architecture")
+    matches = (found[0] == "aarch64") == (case.generation is Generation.ARM64)
+    evidence = f"{found[0]} programs in an image declared {case.generation}"
+    return met(evidence, found[2]) if matches else unmet(evidence, found[2])
+
+
+@rule("DSK-PART-001")
+def has_one_root(case: Case) -> Answer:
+    roots = case.disk.roots
+    typed = [p for p in case.disk.table.partitions if p.type in ROOT_TYPES and p not in roots]
+    titles = ", ".join(part.title for part in (*roots, *typed))
+    if len(roots) + len(typed) == 1:
+        return met(titles)
+    if not titles:
+        raise Undecidable(case.disk.reason)
+    return unmet(f"{len(roots) + len(typed)} root partitions: {titles}")
+
+
+@rule("DSK-LVM-001")
+def has_no_lvm(case: Case) -> Answer:
+    _needs_blocks(case)
+    found = [part.title for part in case.disk.table.partitions if part.is_lvm]
+    return unmet(f"LVM on {', '.join(found)}") if found else met("no LVM physical volume")
+
+
+@rule("DSK-FS-001")
+def names_are_stable(case: Case) -> Answer:
+    content = text(case.guest, "/etc/fstab")
+    if content is None:
+        return met("there is no /etc/fstab")
+    bad = [entry for entry in fstab.parse(content) if DEVICE_SOURCE.match(entry.source)]
+    if not bad:
+        return met("no device name as a source", "/etc/fstab")
+    nvme = case.sku is not None and case.sku.properties.nvme
+    severity = Severity.MANDATORY if nvme else Severity.RECOMMENDATION
+    named = shown([f"{entry.source} on {entry.point}" for entry in bad])
+    return unmet(f"{named} may have another name on Azure", f"/etc/fstab:{bad[0].line}", severity=severity)
+
+
+@rule("DSK-DATA-001")
+def has_all_data_disks(case: Case) -> Answer:
+    if case.sku is None:
+        raise Undecidable("which data disks the plan has is in its definition; give it with --sku")
+    luns = sorted(disk.lun for disk in case.sku.data_disks)
+    if luns != list(range(len(luns))) or len(luns) > case.rule.limits["max_disks"]:
+        return unmet(f"LUNs {luns}: at most {case.rule.limits['max_disks']}, counting 0, 1, 2 without gaps")
+    if case.generation is None or case.disk.path.name not in _names(case):
+        raise Undecidable(f"the files are not named as the plan's disks, such as {_names(case)[0]}")
+    given = {disk.path.name for disk in case.disks}
+    missing = [name for name in _names(case)[1:] if name not in given]
+    return unmet(f"missing: {shown(missing)}") if missing else met(f"{len(luns)} data disks, one VHD each")
+
+
+@rule("DSK-BLOB-002")
+def has_a_blob_name(case: Case) -> Answer:
+    name = case.disk.path.name
+    bad = BAD_IN_BLOB_NAME.search(name)
+    if bad:
+        return unmet(f"the name holds {bad[0]!r}")
+    return met(name) if name.endswith(".vhd") else unmet("the name does not end in .vhd")
+
+
+@rule("DSK-ENC-001")
+def is_not_encrypted(case: Case) -> Answer:
+    _needs_blocks(case)
+    found = [part for part in case.disk.table.partitions if part.content.kind in ("luks", "bitlocker")]
+    if not found:
+        return met("no encrypted volume")
+    windows = any(part.content.kind == "bitlocker" for part in found)
+    severity = Severity.MANDATORY if windows else Severity.RECOMMENDATION
+    return unmet(", ".join(f"{p.title} is {p.content.kind}" for p in found), severity=severity)
+
+
+@rule("DSK-OS-001")
+def is_the_declared_system(case: Case) -> Answer:
+    if case.sku is None:
+        return skipped("no definition was given to compare with")
+    if case.disk.os is None:
+        return undecided(case.disk.reason)
+    declared = case.sku.os
+    if case.disk.os != declared.family:
+        return unmet(f"the plan says {declared.family}, the disk holds {case.disk.os}")
+    if case.disk.guest is None:
+        return met(f"{declared.family}, as declared")
+    found = release.read(case.guest)
+    known = {"alma": "almalinux", "oracle": "ol"}.get(declared.distribution, declared.distribution)
+    if declared.distribution == "other" or not found.id or found.id.startswith(known):
+        return met(f"{found.name or declared.family}, as declared")
+    return warned(f"the plan says {declared.distribution} {declared.version}, the disk holds {found.name}")
+
+
+def _size(case: Case) -> int:
+    size = case.disk.container.size_bytes
+    if size is None and case.disk.blocks is not None:
+        size = case.disk.blocks.size
+    if size is None:
+        raise Undecidable(case.disk.reason or "the size of the disk inside is not known")
+    return size
+
+
+def _differs(case: Case) -> str:
+    """How the size differs from what the definition declares for this file; empty if it does not."""
+    if case.sku is None or case.generation is None:
+        return ""
+    for planned in case.sku.disks(case.generation):
+        given = planned.data is not None and planned.data.image  # taken as it is, whatever its size
+        if planned.filename != case.disk.path.name or given or _size(case) == planned.size_gib * GIB:
+            continue
+        return f"the definition says {planned.size_gib} GiB, the disk has {_gib(_size(case))}"
+    return ""
+
+
+def _names(case: Case) -> list[str]:
+    assert case.sku is not None
+    generation = case.generation or case.sku.generations[0]
+    return [disk.filename for disk in case.sku.disks(generation)]
+
+
+def _esps(disk: Disk) -> list[Partition]:
+    return [part for part in disk.table.partitions if part.is_esp]
+
+
+def _needs_blocks(case: Case) -> None:
+    if case.disk.blocks is None:
+        raise Undecidable(case.disk.reason)
+
+
+def _gib(size: int) -> str:
+    return f"{size / GIB:g} GiB" if size % MIB == 0 and size * 100 % GIB == 0 else f"{size / GIB:.2f} GiB"
+
+
+def _mib(size: int) -> str:
+    return f"{size / MIB:.0f} MiB"

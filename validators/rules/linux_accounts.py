@@ -1,0 +1,134 @@
+"""Rules on accounts, what they can log in with, and what they left behind."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+from validators.check import Answer, Case, met, rule, shown, unmet, warned
+from validators.guest import Guest, Kind, Undecidable, exists, lines, text, walk
+from validators.linux import accounts
+
+BUILD_USERS = ("packer", "azureuser", "lisa", "vagrant")
+HISTORY = (".*sh_history", ".history")
+KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
+# What cloud-init puts before root's key: it opens nothing but tells whom to log in as.
+STUB = re.compile(r"""^(?:no-[a-z0-9-]+,)*command="echo 'Please login as the user """)
+BELONGINGS = (
+    ".ssh/known_hosts", ".ssh/known_hosts.old", ".aws/credentials", ".azure/accessTokens.json",
+    ".azure/msal_token_cache.json", ".azure/azureProfile.json", ".netrc", ".git-credentials",
+    ".docker/config.json", ".kube/config",
+)  # fmt: skip
+IDENTITIES = ("/etc/pki/consumer/cert.pem", "/etc/pki/consumer/key.pem", "/etc/zypp/credentials.d/SCCcredentials")
+TARGETPW = re.compile(r"^\s*Defaults\s+(?:\S+,\s*)*targetpw", re.MULTILINE)
+NOBODY = 65534
+KEY_HEAD_BYTES = 200
+
+
+@rule("LNX-HIST-001")
+def no_history(case: Case) -> Answer:
+    found: list[tuple[str, int]] = []
+    for account in _existing(case):
+        # LISA looks where a shell wrote history: accounts whose shell ends in `sh`.
+        if not account.shell.endswith("sh") or account.home in ("", "/"):
+            continue
+        for path, facts in walk(case.guest, account.home):
+            name = path.rpartition("/")[2]
+            if facts.kind is not Kind.DIRECTORY and any(fnmatchcase(name, pattern) for pattern in HISTORY):
+                found.append((path, facts.size))
+    total = sum(size for _, size in found)
+    complain = tuple(n for n, limit in case.thresholds.items() if total > limit["max_bytes"])
+    if complain:
+        named = shown([f"{path} ({size} bytes)" for path, size in found if size])
+        return unmet(named, next(path for path, size in found if size), graders=complain)
+    if found:
+        return met(f"{shown([path for path, _ in found])}: {total} bytes", found[0][0])
+    return met("no history file")
+
+
+@rule("LNX-CRED-001")
+def no_passwords(case: Case) -> Answer:
+    found = _existing(case)
+    opened = [a.name for a in found if not a.locked and a.password not in ("", "x")]
+    if opened:
+        return unmet(f"a password is set for {shown(opened)}", "/etc/shadow")
+    empty = [a.name for a in found if not a.locked and a.password == "" and a.can_log_in]
+    if empty:
+        return unmet(f"no password at all is needed for {shown(empty)}", "/etc/shadow")
+    return met(f"all {len(found)} accounts are locked", "/etc/shadow")
+
+
+@rule("LNX-CRED-002")
+def no_keys(case: Case) -> Answer:
+    for account in _existing(case):
+        if not account.can_log_in:
+            continue
+        for name in KEY_FILES:
+            path = f"{account.home.rstrip('/')}/{name}"
+            keys = [line for line in lines(case.guest, path) if not STUB.match(line)]
+            if keys:
+                return unmet(f"{len(keys)} keys open the account {account.name}", path)
+    return met("no account has authorized keys")
+
+
+@rule("LNX-CRED-003")
+def no_host_keys(case: Case) -> Answer:
+    found = case.guest.glob("/etc/ssh/ssh_host_*")
+    return unmet(f"every machine would have {shown(found)}", found[0]) if found else met("no host keys")
+
+
+@rule("LNX-CRED-004")
+def root_is_locked(case: Case) -> Answer:
+    for account in _existing(case):
+        if account.name == "root":
+            return met("locked", "/etc/shadow") if account.locked else unmet("root has a password", "/etc/shadow")
+    raise Undecidable("/etc/passwd has no root")
+
+
+@rule("LNX-CRED-005")
+def no_build_users(case: Case) -> Answer:
+    found = [
+        account.name
+        for account in _existing(case)
+        if account.name in BUILD_USERS or (1000 <= account.uid < NOBODY and account.can_log_in)
+    ]
+    return unmet(f"left over: {shown(found)}", "/etc/passwd") if found else met("no account of a person")
+
+
+@rule("LNX-CRED-006")
+def no_belongings(case: Case) -> Answer:
+    guest = case.guest
+    found = [path for path in IDENTITIES if exists(guest, path)]
+    for home in accounts.homes(accounts.read(guest)):
+        found += [f"{home}/{name}" for name in BELONGINGS if exists(guest, f"{home}/{name}")]
+        for path in guest.glob(f"{home}/.ssh/*"):
+            facts = guest.stat(path)
+            if facts is not None and facts.kind is Kind.FILE:
+                head = guest.head(path, KEY_HEAD_BYTES) or b""
+                found += [path] if b"PRIVATE KEY-----" in head else []
+    if found:
+        return unmet(shown(found), found[0])
+    logs = _logs(guest)
+    if logs:
+        return warned(f"logs of the build: {shown(logs)}", logs[0])
+    return met("no keys, credentials or logs in the usual places")
+
+
+@rule("LNX-SUDO-001")
+def sudo_asks_for_the_own_password(case: Case) -> Answer:
+    for path in ("/etc/sudoers", "/usr/etc/sudoers", *case.guest.glob("/etc/sudoers.d/*")):
+        found = TARGETPW.search(text(case.guest, path) or "")
+        if found:
+            return unmet(f"`{found[0].strip()}` asks for a password nobody has", path)
+    return met("no Defaults targetpw")
+
+
+def _existing(case: Case) -> list[accounts.Account]:
+    found = accounts.read(case.guest)
+    if not found:
+        raise Undecidable("there is no /etc/passwd with accounts in it")
+    return found
+
+
+def _logs(guest: Guest) -> list[str]:
+    return [path for path, facts in walk(guest, "/var/log") if facts.kind is Kind.FILE and facts.size > 0]

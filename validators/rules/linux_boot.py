@@ -1,0 +1,168 @@
+"""Rules on the kernel and its command line, judged on what boots when nobody touches the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from generator.model import Generation
+from validators.check import Answer, Case, met, rule, unmet, warned
+from validators.guest import Undecidable
+from validators.linux import boot, elf, kernel
+from validators.linux.versions import at_least, numbers
+
+HYPERV_MODULES = {
+    "hv_vmbus": "CONFIG_HYPERV",
+    "hv_storvsc": "CONFIG_HYPERV_STORAGE",
+    "hv_netvsc": "CONFIG_HYPERV_NET",
+}
+KEYBOARD = ("hyperv_keyboard", "CONFIG_HYPERV_KEYBOARD")  # LISA alone asks for it
+QUIET = ("rhgb", "quiet", "crashkernel=auto")
+FORBIDDEN = ("libata.atapi_enabled=0", "reserve=0x1f0,0x8")
+
+
+@rule("LNX-KERN-001")
+def console_is_serial(case: Case) -> Answer:
+    return _console(case)
+
+
+@rule("LNX-SSH-005")
+def serial_console_without_ssh(case: Case) -> Answer:
+    return _console(case)
+
+
+def _console(case: Case) -> Answer:
+    wanted = _serial(case)
+
+    def problem(entry: boot.Entry) -> str:
+        consoles = [value.split(",")[0] for value in entry.value("console")]
+        return "" if wanted in consoles else f"no console={wanted}"
+
+    return _line(case, problem, f"console={wanted}")
+
+
+@rule("LNX-KERN-002")
+def early_messages_are_serial(case: Case) -> Answer:
+    if _serial(case) != "ttyS0":
+        return met("earlyprintk=ttyS0 is for x86-64")
+
+    def problem(entry: boot.Entry) -> str:
+        values = {part for value in entry.value("earlyprintk") for part in value.split(",")}
+        return "" if values & {"ttyS0", "serial"} else "no earlyprintk=ttyS0"
+
+    return _line(case, problem, "earlyprintk=ttyS0")
+
+
+@rule("LNX-KERN-003")
+def root_may_be_late(case: Case) -> Answer:
+    def problem(entry: boot.Entry) -> str:
+        values = entry.value("rootdelay")
+        return "" if values[-1:] == ["300"] else f"rootdelay={values[-1]}" if values else "no rootdelay=300"
+
+    return _line(case, problem, "rootdelay=300")
+
+
+@rule("LNX-KERN-004")
+def cards_have_old_names(case: Case) -> Answer:
+    if case.guest.readlink("/etc/systemd/network/99-default.link") == "/dev/null":
+        return met("names are not changed", "/etc/systemd/network/99-default.link")
+    return _line(case, lambda e: "" if "net.ifnames=0" in e.arguments else "no net.ifnames=0", "net.ifnames=0")
+
+
+@rule("LNX-KERN-005")
+def boot_is_not_quiet(case: Case) -> Answer:
+    return _line(case, lambda e: _has(e, QUIET), f"none of {', '.join(QUIET)}")
+
+
+@rule("LNX-KERN-006")
+def no_obsolete_arguments(case: Case) -> Answer:
+    return _line(case, lambda e: _has(e, FORBIDDEN), f"none of {', '.join(FORBIDDEN)}")
+
+
+@rule("LNX-KERN-007")
+def hyperv_drivers_are_early(case: Case) -> Answer:
+    entry, version = _kernel(case)
+    options = kernel.configuration(case.guest, version)
+    builtin = kernel.built_in(case.guest, version)
+    if not options and not builtin:
+        raise Undecidable(f"neither configuration nor module list of kernel {version} is in the image")
+    every = {**HYPERV_MODULES, KEYBOARD[0]: KEYBOARD[1]}
+    as_module = {name for name, option in every.items() if options.get(option) != "y" and name not in builtin}
+    if not as_module:
+        return met(f"built into kernel {version}")
+    early = kernel.loaded_early(case.guest, entry, as_module)
+    missing = sorted(as_module - early - {KEYBOARD[0]})
+    where = entry.initrds[0] if entry.initrds else entry.where
+    if missing:
+        return unmet(f"kernel {version} boots without {', '.join(missing)}", where)
+    if as_module - early:
+        return warned(f"{KEYBOARD[0]} is missing; only LISA asks for it", where, graders=("lisa",))
+    return met(f"{', '.join(sorted(as_module))} for kernel {version}", where)
+
+
+@rule("LNX-KERN-008")
+def kernel_options(case: Case) -> Answer:
+    _, version = _kernel(case)
+    options = kernel.configuration(case.guest, version)
+    if not options:
+        raise Undecidable(f"the configuration of kernel {version} is not in the image")
+    missing = [name for name in ("CONFIG_WATCHDOG", "CONFIG_CIFS") if options.get(name) not in ("y", "m")]
+    return unmet(f"{', '.join(missing)} not set", version) if missing else met("both are set", version)
+
+
+@rule("LNX-KERN-009")
+def kernel_resists_sack(case: Case) -> Answer:
+    _, version = _kernel(case)
+    if at_least(version, case.rule.limits["fixed_in"]):
+        return met(f"kernel {version}")
+    raise Undecidable(f"kernel {version}: whether the distribution has patched it is in its advisories")
+
+
+@rule("LNX-KERN-010")
+def kernel_has_storage_patches(case: Case) -> Answer:
+    _, version = _kernel(case)
+    evidence = f"kernel {version}"
+    return met(evidence) if at_least(version, case.rule.limits["fixed_in"]) else unmet(evidence)
+
+
+@rule("LNX-ARCH-001")
+def is_64_bit(case: Case) -> Answer:
+    found = elf.machine(case.guest)
+    if found is None:
+        raise Undecidable("no program was found that tells the architecture")
+    machine, bits, path = found
+    good = bits == 64 and machine in ("x86_64", "aarch64")
+    return met(f"{machine}, {bits} bit", path) if good else unmet(f"{machine}, {bits} bit", path)
+
+
+def _serial(case: Case) -> str:
+    if case.generation is not None:
+        return "ttyAMA0" if case.generation is Generation.ARM64 else "ttyS0"
+    found = elf.machine(case.guest)
+    return "ttyAMA0" if found and found[0] == "aarch64" else "ttyS0"
+
+
+def _line(case: Case, problem: Callable[[boot.Entry], str], good: str) -> Answer:
+    """Ask `problem` of every entry that boots by default; it answers with what is wrong, or nothing."""
+    found = boot.defaults(case.guest)
+    if not found:
+        wish = boot.default_grub(case.guest)
+        asked = f"; /etc/default/grub asks for `{wish}`" if wish else ""
+        raise Undecidable(f"no boot configuration with a kernel was found{asked}")
+    for entry in found:
+        wrong = problem(entry)
+        if wrong:
+            return unmet(f"{wrong} in `{' '.join(entry.arguments)}`", entry.where)
+    return met(good, found[0].where)
+
+
+def _has(entry: boot.Entry, unwanted: tuple[str, ...]) -> str:
+    found = [word for word in unwanted if word in entry.arguments]
+    return f"{' '.join(found)}" if found else ""
+
+
+def _kernel(case: Case) -> tuple[boot.Entry, str]:
+    for entry in boot.defaults(case.guest):
+        version = boot.kernel_version(case.guest, entry)
+        if numbers(version):
+            return entry, version
+    raise Undecidable("which kernel boots was not found")

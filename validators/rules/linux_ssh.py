@@ -1,0 +1,104 @@
+"""Rules on the SSH server and on what happens at login."""
+
+from __future__ import annotations
+
+import re
+
+from validators.check import Answer, Case, met, rule, skipped, unmet, warned
+from validators.guest import Undecidable, exists, lines
+from validators.linux import sshd, systemd
+
+PROGRAMS = ("/usr/sbin/sshd", "/sbin/sshd", "/usr/local/sbin/sshd")
+UNITS = ("ssh.service", "sshd.service", "ssh.socket", "sshd.socket")
+KEYWORD = "clientaliveinterval"
+LOGIN_FILES = (
+    "/etc/profile",
+    "/etc/profile.d/*",
+    "/etc/bash.bashrc",
+    "/etc/bashrc",
+    "/etc/skel/.bashrc",
+    "/etc/skel/.profile",
+    "/etc/skel/.bash_profile",
+    "/root/.bashrc",
+    "/root/.profile",
+    "/root/.bash_profile",
+)
+# What stops and waits for a person. A `read` in a loop, from a file or a pipe reads data instead.
+PROMPTS = re.compile(r"(?:^|[;&|]\s*|\s)(?:whiptail|dialog|zenity)\s+-|^\s*select\s+\w+\s+in\b|\bread\s+(?:-\w+\s+)*-\w*p\b")
+PLAIN_READ = re.compile(r"^\s*read\s+(?:-\w+\s+)*\w+\s*$")
+
+
+@rule("LNX-SSH-001")
+def keeps_alive(case: Case) -> Answer:
+    if _closed(case):
+        return skipped("the plan declares that SSH is closed")
+    config = _config(case)
+    found = config.effective(KEYWORD)
+    if found is None:
+        return unmet("ClientAliveInterval is not set, so idle sessions are cut", config.main)
+    seconds = sshd.seconds(found.value)
+    if seconds is None:
+        return unmet(f"ClientAliveInterval {found.value} is no time", found.where)
+    complain = tuple(n for n, t in case.thresholds.items() if not t["min"] <= seconds <= t["max"])
+    if complain:
+        bounds = ", ".join(f"{n}: {case.thresholds[n]['min']}-{case.thresholds[n]['max']}" for n in complain)
+        return unmet(f"ClientAliveInterval {seconds}; {bounds}", found.where, graders=complain)
+    other = next((line for line in config.all(KEYWORD) if line.match and line.value != found.value), None)
+    if other:
+        return warned(f"ClientAliveInterval {seconds}, but {other.value} for Match {other.match}", other.where)
+    advised = tuple(n for n, t in case.thresholds.items() if t.get("want", seconds) != seconds)
+    if advised:
+        return warned(f"ClientAliveInterval {seconds}; 180 is recommended", found.where, graders=advised)
+    return met(f"ClientAliveInterval {seconds}", found.where)
+
+
+@rule("LNX-SSH-002")
+def says_so_in_the_main_file(case: Case) -> Answer:
+    if _closed(case):
+        return skipped("the plan declares that SSH is closed")
+    config = _config(case)
+    own = [line for line in config.all(KEYWORD) if line.file == config.main and not line.match]
+    if own:
+        return met(f"ClientAliveInterval {own[0].value}", own[0].where)
+    found = config.effective(KEYWORD)
+    if found is None:
+        return unmet("ClientAliveInterval is not set (LNX-SSH-001)", config.main)
+    return unmet(f"ClientAliveInterval is set in {found.where} only", config.main)
+
+
+@rule("LNX-SSH-003")
+def starts(case: Case) -> Answer:
+    program = next((path for path in PROGRAMS if exists(case.guest, path)), None)
+    by = systemd.started_by(case.guest, *UNITS) if program else None
+    if by:
+        return met("sshd starts at boot", by)
+    if _closed(case):
+        return skipped("the plan declares that SSH is closed")
+    return unmet("sshd is installed but nothing starts it" if program else "sshd is not installed", program or "")
+
+
+@rule("LNX-SSH-004")
+def login_does_not_ask(case: Case) -> Answer:
+    config = sshd.read(case.guest)
+    forced = config.effective("forcecommand") if config else None
+    if forced and forced.value.casefold() not in ("none", "internal-sftp"):
+        return unmet(f"ForceCommand {forced.value}", forced.where)
+    for pattern in LOGIN_FILES:
+        for path in case.guest.glob(pattern):
+            for line in lines(case.guest, path):
+                if PROMPTS.search(line) or PLAIN_READ.match(line):
+                    return unmet(f"waits for input: `{line[:80]}`", path)
+    return met("nothing was found that asks at login")
+
+
+def _closed(case: Case) -> bool:
+    return case.sku is not None and not case.sku.properties.remote_connection
+
+
+def _config(case: Case) -> sshd.Config:
+    config = sshd.read(case.guest)
+    if config is None:
+        if any(exists(case.guest, path) for path in PROGRAMS):
+            return sshd.Config(sshd.MAIN_FILES[0], ())
+        raise Undecidable("sshd is not installed (LNX-SSH-003)")
+    return config

@@ -1,0 +1,106 @@
+"""Rules on swap: none on the OS disk, and nothing that makes some at first boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from validators.check import Answer, Case, met, rule, shown, skipped, unmet
+from validators.guest import Guest, Kind, Undecidable, text
+from validators.linux import agent, cloudinit, fstab, systemd
+from validators.linux.release import assignments
+
+USUAL_FILES = ("/swapfile", "/swap.img", "/swap", "/swapfile1", "/var/swap", "/var/swapfile")
+SIGNATURES = (b"SWAPSPACE2", b"SWAP-SPACE")
+PAGE = 4096
+RESOURCE_DISK = ("/mnt/", "/mnt/resource/")  # where Azure's temporary disk is mounted
+
+
+@rule("LNX-SWAP-001")
+def no_swap_partition(case: Case) -> Answer:
+    if case.disk.blocks is None:
+        raise Undecidable(case.disk.reason)
+    found = [part.title for part in case.disk.table.partitions if part.is_swap]
+    if found:
+        return unmet(f"swap on {', '.join(found)}", found[0])
+    # The guide of 2015 alone speaks of data disks.
+    on_data = [
+        f"{disk.path.name}: {part.title}"
+        for disk in case.disks
+        if disk.role == "data"
+        for part in disk.table.partitions
+        if part.is_swap
+    ]
+    if on_data and "guide-2015" in case.graders:
+        return unmet(f"swap on a data disk: {shown(on_data)}", graders=("guide-2015",))
+    if any(part.is_lvm for part in case.disk.table.partitions):
+        raise Undecidable("no swap partition, but the volumes inside LVM were not read (DSK-LVM-001)")
+    return met(f"none of {len(case.disk.table.partitions)} partitions is swap")
+
+
+@rule("LNX-SWAP-002")
+def no_swap_file(case: Case) -> Answer:
+    named = [(entry.source, f"/etc/fstab:{entry.line}") for entry in _fstab(case.guest)]
+    named += [(what, unit) for unit, what in _units(case.guest)]
+    for path, where in [*named, *((path, path) for path in USUAL_FILES)]:
+        if not path.startswith("/") or path.startswith(("/dev/", *RESOURCE_DISK)):
+            continue
+        facts = case.guest.stat(path)
+        if facts is not None and facts.kind is Kind.FILE:
+            head = case.guest.head(path, PAGE) or b""
+            if path != where or head[-10:] in SIGNATURES:
+                return unmet(f"{path} is a swap file of {facts.size} bytes", where)
+    return met("no swap file is named or lies in the usual places")
+
+
+@rule("LNX-SWAP-003")
+def nothing_makes_swap(case: Case) -> Answer:
+    for entry in _fstab(case.guest):
+        if "zram" not in entry.source and not entry.source.startswith(RESOURCE_DISK):
+            return unmet(f"{entry.source} is swapped to at boot", f"/etc/fstab:{entry.line}")
+    for unit, what in _units(case.guest):
+        name = unit.rpartition("/")[2]
+        if "zram" not in what and systemd.started_by(case.guest, name):
+            return unmet(f"{name} swaps to {what}", unit)
+    if cloudinit.installed(case.guest):
+        setting = cloudinit.setting(case.guest, "swap")
+        if setting and _makes_swap(setting[1]):
+            return unmet("cloud-init makes a swap file on the OS disk", setting[0])
+    return met("nothing makes or uses swap on the OS disk")
+
+
+@rule("LNX-SWAP-004")
+def resource_disk_is_left_to_one(case: Case) -> Answer:
+    found = agent.settings(case.guest)
+    if found is None:
+        raise Undecidable("there is no waagent.conf (LNX-AGENT-007)")
+    path, settings = found
+    by = settings.get("Provisioning.Agent", "auto").casefold()
+    cloud_init = by == "cloud-init" or (by == "auto" and cloudinit.starts(case.guest))
+    if not cloud_init:
+        return skipped("the agent provisions, and may manage the resource disk")
+    wrong = [
+        f"{key}=y"
+        for key in ("ResourceDisk.Format", "ResourceDisk.EnableSwap")
+        if settings.get(key, "n").casefold() == "y"
+    ]
+    if wrong:
+        return unmet(f"{' and '.join(wrong)}, while cloud-init provisions", path)
+    return met("the agent leaves the resource disk to cloud-init", path)
+
+
+def _fstab(guest: Guest) -> list[fstab.Mount]:
+    return [entry for entry in fstab.parse(text(guest, "/etc/fstab") or "") if entry.is_swap]
+
+
+def _units(guest: Guest) -> Iterator[tuple[str, str]]:
+    """Swap units that an administrator wrote, and what they swap to."""
+    for path in guest.glob("/etc/systemd/system/*.swap"):
+        facts = guest.stat(path)
+        if facts is not None and facts.kind is Kind.FILE:
+            yield path, assignments(text(guest, path) or "").get("What", "")
+
+
+def _makes_swap(setting: object) -> bool:
+    if not isinstance(setting, Mapping) or not setting.get("size"):
+        return False
+    return not str(setting.get("filename", "/swap.img")).startswith(RESOURCE_DISK)

@@ -1,0 +1,5 @@
+"""`python -m vmoffer` is the same as `vmoffer`."""
+
+from vmoffer.cli import main
+
+main()

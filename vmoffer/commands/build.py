@@ -1,0 +1,166 @@
+"""`vmoffer build`: the whole road for one SKU, with Packer driving the middle of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from generator.errors import Unusable
+from generator.model import Builder
+from vmoffer.console import say
+
+if TYPE_CHECKING:
+    from generator.catalogue import Definition
+    from tools.packer import Packer
+
+OWN_STORE = ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT")
+
+
+@click.command()
+@click.argument("sku")
+@click.option(
+    "--builder", type=click.Choice(list(Builder)), help="Default: qemu where the SKU has a base for it."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Default: build/OFFER/PLAN/VERSION.")
+@click.option(
+    "--publish/--no-publish", default=True, help="Upload and make SAS URIs, or stop after validation."
+)
+@click.option(
+    "--keep-store/--stop-store", default=True, help="Leave the local blob store running afterwards."
+)
+def command(sku: str, builder: str | None, out: Path | None, publish: bool, keep_store: bool) -> None:
+    """Build SKU: generate, Packer, finalize, validate, upload, SAS.
+
+    \b
+    SKU is offer/plan or a path to a definition. Example:
+      vmoffer build demo/debian-12
+    """
+    from generator import catalogue, lint, project
+    from tools import live
+    from vmoffer.watch import Watch
+
+    started = time.monotonic()
+    definition = catalogue.find(sku)
+    lint.require([definition])
+    chosen = _builder(definition, builder)
+    out = out or Path("build", *definition.sku.id.split("/"), definition.sku.version)
+    folder = out / "packer" / chosen
+    out.mkdir(parents=True, exist_ok=True)
+    with _only_one(out), ExitStack() as work, ExitStack() as store:
+        project.write(definition, chosen, folder)
+        say(f"vmoffer: wrote the Packer project to {folder}")
+        packer, variables = _machinery(definition, chosen, work)
+        variables |= {"out": str(out), "sku": sku, "publish": str(publish).lower()}
+        env = {
+            **os.environ,
+            **packer.env,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        }
+        if publish and chosen is Builder.QEMU:
+            env |= _storage(definition, store)
+        log = out / "packer.log"
+        log.write_text("")
+        settings = [f"-var={name}={value}" for name, value in sorted(variables.items())]
+        watch = Watch()
+        status = live.run(
+            [packer.path, "build", "-color=false", "-force", *settings, folder], env=env, log=log, show=watch
+        )
+        if status:
+            raise watch.verdict(out)
+        if keep_store:
+            store.pop_all()
+    _summary(out, publish, time.monotonic() - started)
+
+
+def _builder(definition: Definition, asked: str | None) -> Builder:
+    have = definition.sku.builders
+    if asked and Builder(asked) not in have:
+        raise Unusable(
+            f"has no base image for {asked}",
+            where=str(definition.path),
+            hint=f"it has one for {', '.join(have)}",
+        )
+    return Builder(asked) if asked else have[0]
+
+
+@contextmanager
+def _only_one(out: Path) -> Iterator[None]:
+    """Two builds into one folder would delete each other's disks."""
+    with (out / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unusable(
+                "another build is working in this folder", where=str(out), hint="wait, or use --out"
+            ) from None
+        yield
+
+
+def _machinery(definition: Definition, builder: Builder, cleanup: ExitStack) -> tuple[Packer, dict[str, str]]:
+    """Packer with the builder's plugin, and the template's variables that describe this machine."""
+    from tools import base, machine, packer
+
+    if builder is Builder.AZURE_ARM:
+        return packer.ensure(["azure"], say), {}
+    here = machine.look()
+    say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
+    ready = packer.ensure(["qemu"], say)
+    secret, public = _build_key(
+        Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vmoffer-key-")))
+    )
+    variables = {
+        "accelerator": here.accelerator,
+        "cpu_model": here.cpu_model,
+        "qemu_binary": here.qemu_binary,
+        "efi_firmware_code": here.efi_code,
+        "efi_firmware_vars": here.efi_vars,
+        "ssh_timeout": here.ssh_timeout,
+        "ssh_private_key_file": str(secret),
+        "ssh_public_key": public,
+    }
+    recipe = definition.sku.base.qemu and definition.sku.base.qemu.recipe
+    if recipe:
+        variables["base_image"] = str(base.ensure(recipe, say))
+    return ready, variables
+
+
+def _build_key(folder: Path) -> tuple[Path, str]:
+    """A key pair for one build; `folder` (0700) goes away with it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key, openssh = Ed25519PrivateKey.generate(), serialization.PrivateFormat.OpenSSH
+    path = folder / "id_ed25519"
+    path.touch(mode=0o600)
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, openssh, serialization.NoEncryption()))
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return path, public.decode()
+
+
+def _storage(definition: Definition, cleanup: ExitStack) -> dict[str, str]:
+    """What the upload needs in its environment: nothing if the user has a store, else the local one."""
+    if definition.sku.storage.account or any(name in os.environ for name in OWN_STORE):
+        return {}
+    from tools import azurite
+
+    store = azurite.ensure_running(say)
+    if store.started:
+        cleanup.callback(azurite.stop)
+    return {"AZURE_STORAGE_CONNECTION_STRING": store.connection_string}
+
+
+def _summary(out: Path, publish: bool, seconds: float) -> None:
+    say(f"vmoffer: built in {seconds:.0f} s; everything is in {out}")
+    if publish:
+        from publisher import sas
+
+        click.echo(sas.table(out / "sas.json"))

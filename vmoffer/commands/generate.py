@@ -1,0 +1,49 @@
+"""`vmoffer generate`: the Packer project of a SKU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("generate")
+@click.argument("skus", nargs=-1, required=True, metavar="SKU...")
+@click.option(
+    "--builder",
+    type=click.Choice(["qemu", "azure-arm"]),
+    help="Only this one. [default: all that have a base]",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("build"), show_default=True,
+    help="Folder of all builds.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when the files on disk differ.")
+def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) -> None:
+    """Write the Packer project of every SKU: OUT/<offer>/<plan>/<version>/packer/<builder>/.
+
+    The same definition gives the same bytes; files of an earlier run that are no longer needed go.
+
+    \b
+    Example: vmoffer generate demo/debian-12 --builder qemu
+    """
+    from generator import catalogue, lint, project
+    from generator.errors import NotMet
+    from generator.model import Builder
+    from vmoffer.console import say
+
+    definitions = [catalogue.find(name) for name in skus]
+    for warning in lint.require(definitions):
+        say(str(warning))
+    changes: list[str] = []
+    for definition in definitions:
+        for one in [Builder(builder)] if builder else definition.sku.builders:
+            folder = project.folder_for(definition.sku, one, out)
+            if check:
+                changes += project.differences(project.prepare(definition, one, folder))
+                continue
+            written = project.write(definition, one, folder)
+            say(f"{definition.sku.id} for {one}: {len(written)} files")
+            click.echo(folder)
+    if changes:
+        raise NotMet("the files on disk are not what the definitions say\n  " + "\n  ".join(changes))
