@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from generator.errors import Unusable
 from generator.explain import explain
@@ -126,7 +127,8 @@ def _parse(path: Path, text: str) -> tuple[Any, Lines, list[Problem]]:
         raise Invalid([Problem(path, mark.line + 1 if mark else 1, "", what, "valid YAML")]) from None
     except (YAMLError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Invalid([Problem(path, 1, "", first, "valid YAML")]) from None
+        line = text.count("\n", 0, error.position) + 1 if isinstance(error, ReaderError) else 1
+        raise Invalid([Problem(path, line, "", first, "valid YAML")]) from None
     if not isinstance(data, dict):
         found = "nothing" if data is None else f"a {type(data).__name__}"
         raise Invalid([Problem(path, 1, "", found, "a mapping of fields, such as `publisher: contoso`")])

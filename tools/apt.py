@@ -17,7 +17,9 @@ class Mirrors:
     security: str
 
 
-def mirrors(main: str, security: str, etc: Path = Path("/etc/apt"), distribution: str | None = None) -> Mirrors:
+def mirrors(
+    main: str, security: str, etc: Path = Path("/etc/apt"), distribution: str | None = None
+) -> Mirrors:
     """The environment's MIRROR and SECURITY_MIRROR, else the host's if it is Debian, else the defaults."""
     if (distribution or _distribution()) == "debian":
         for uri, suite in configured(etc):
@@ -47,7 +49,9 @@ def _deb822(text: str) -> list[tuple[str, str]]:
     found = []
     for stanza in re.split(r"\n\s*\n", text):
         plain = "\n".join(line for line in stanza.splitlines() if not line.startswith("#"))
-        values = {name.lower(): value.split() for name, value in re.findall(r"^([\w-]+):(.*)$", plain, re.MULTILINE)}
+        values = {
+            name.lower(): value.split() for name, value in re.findall(r"^([\w-]+):(.*)$", plain, re.MULTILINE)
+        }
         if "deb" in values.get("types", []) and values.get("enabled") != ["no"]:
             found += [(uri, suite) for uri in values.get("uris", []) for suite in values.get("suites", [])]
     return found

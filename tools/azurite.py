@@ -117,7 +117,7 @@ def _installed(say: Say) -> Path:
         shutil.rmtree(partial, ignore_errors=True)
         shutil.copytree(PACKAGE, partial)
         try:
-            install = [paths["npm"], "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+            install: list[str | Path] = [paths["npm"], "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
             hint = "check that the npm registry can be reached, then run it again"
             work.run("npm ci", install, log=partial / "npm.log", say=say, cwd=partial, hint=hint)
             shutil.rmtree(folder, ignore_errors=True)
@@ -131,7 +131,15 @@ def _start(binary: Path, port: int, key: str) -> Store:
     folder = home()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
-    command = [binary, "--blobHost", "127.0.0.1", "--blobPort", str(port), "--location", folder / "blobs"]
+    command: list[str | Path] = [
+        binary,
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        str(port),
+        "--location",
+        folder / "blobs",
+    ]
     # In a session of its own: Ctrl-C stops a build, and the build decides what becomes of the store.
     with (folder / "azurite.log").open("wb") as log:
         process = subprocess.Popen(
@@ -150,7 +158,9 @@ def _start(binary: Path, port: int, key: str) -> Store:
         while not _answers(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 end = (folder / "azurite.log").read_text(errors="replace").strip()[-500:]
-                raise Surroundings(f"the local store did not start: {end or 'no output'}", hint="vmoffer doctor")
+                raise Surroundings(
+                    f"the local store did not start: {end or 'no output'}", hint="vmoffer doctor"
+                )
             time.sleep(0.1)
     except BaseException:
         with suppress(ProcessLookupError):

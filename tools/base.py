@@ -105,10 +105,14 @@ def _make(recipe: Recipe, mirrors: apt.Mirrors, shop: Path, paths: dict[str, Pat
     (shop / "sources.list").write_text(apt.sources(recipe.suite, recipe.components, recipe.keyring, mirrors))
     try:
         say(f"  {len(recipe.packages)} packages and what they depend on, as {_mode()}")
-        work.run("mmdebstrap", _mmdebstrap(recipe, shop, root, paths["mmdebstrap"]), log=log, say=say, env=_env())
+        work.run(
+            "mmdebstrap", _mmdebstrap(recipe, shop, root, paths["mmdebstrap"]), log=log, say=say, env=_env()
+        )
         _format_esp(disk, table.esp, recipe.esp_id, paths["mkfs.vfat"])
         finish = [*_inside(paths), "sh", shop / "recipe" / "finish.sh", root, disk]
-        work.run("boot loaders and file systems", finish, log=log, say=say, env=_finish_env(recipe, table, shop))
+        work.run(
+            "boot loaders and file systems", finish, log=log, say=say, env=_finish_env(recipe, table, shop)
+        )
         boot, core = (shop / "bios" / name for name in ("boot.img", "core.img"))
         bios = table.bios
         grub.install(disk, boot.read_bytes(), core.read_bytes(), start=bios.offset, size=bios.bytes)
@@ -144,7 +148,10 @@ def _mmdebstrap(recipe: Recipe, shop: Path, root: Path, binary: Path) -> list[st
 
 
 def _env() -> dict[str, str]:
-    return {"PATH": f"{os.environ.get('PATH', os.defpath)}:{doctor.SBIN}", "DEBIAN_FRONTEND": "noninteractive"}
+    return {
+        "PATH": f"{os.environ.get('PATH', os.defpath)}:{doctor.SBIN}",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
 
 
 def _finish_env(recipe: Recipe, table: partitions.Layout, shop: Path) -> dict[str, str]:

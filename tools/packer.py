@@ -128,7 +128,16 @@ def _built(pin: Pin, folder: Path, say: Say, note: str = "") -> Path:
     with tempfile.TemporaryDirectory(prefix=f".{pin.name}-", dir=folder) as name:
         partial = Path(name)
         flags = f"-s -w -X {pin.prerelease}="
-        command: list[str | Path] = [go, "build", "-trimpath", "-ldflags", flags, "-o", partial / pin.name, pin.module]
+        command: list[str | Path] = [
+            go,
+            "build",
+            "-trimpath",
+            "-ldflags",
+            flags,
+            "-o",
+            partial / pin.name,
+            pin.module,
+        ]
         work.run(
             f"go build {pin.name}",
             command,
@@ -216,7 +225,9 @@ def _init(packer: Packer, name: Plugin, say: Say) -> bool:
 
 
 def _platform() -> str:
-    machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), platform.machine())
+    machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
+        platform.machine(), platform.machine()
+    )
     return f"{platform.system().lower()}_{machine}"
 
 

@@ -46,7 +46,9 @@ def layout(size_mib: int) -> Layout:
     bios = Partition(14, "21686148-6449-6E6F-744E-656564454649", 1, 1)
     esp = Partition(15, "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", 2, 126)
     start = esp.start + esp.size
-    return Layout(bios, esp, Partition(1, "0FC63DAF-8483-4772-8E79-3D69D8477DE4", start, size_mib - start - 1))
+    return Layout(
+        bios, esp, Partition(1, "0FC63DAF-8483-4772-8E79-3D69D8477DE4", start, size_mib - start - 1)
+    )
 
 
 def script(table: Layout, disk_guid: str) -> str:

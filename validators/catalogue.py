@@ -88,7 +88,8 @@ def _rule(name: str, entry: dict[str, Any]) -> Rule:
         rule = Rule(id=name, **{**entry, "severity": Severity(entry["severity"])})
     except (TypeError, KeyError) as error:
         raise ValueError(f"{name}: {error}") from None
-    wrong = set(rule.graders) - set(GRADERS) | set(rule.decidable) - set(PLACES) | {rule.subject} - set(SUBJECTS)
+    wrong = (set(rule.graders) - set(GRADERS)) | (set(rule.decidable) - set(PLACES))
+    wrong |= {rule.subject} - set(SUBJECTS)
     if wrong:
         raise ValueError(f"{name}: unknown {', '.join(sorted(wrong))}")
     return rule

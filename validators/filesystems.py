@@ -63,7 +63,8 @@ def _microsoft(head: bytes) -> Content | None:
     for mark, serial, label in ((82, 67, 71), (54, 39, 43)):
         if head[mark : mark + 3] == b"FAT":
             number = int.from_bytes(head[serial : serial + 4], "little")
-            return Content("fat", f"{number >> 16:04X}-{number & 0xFFFF:04X}", _label(head[label : label + 11]))
+            name = _label(head[label : label + 11])
+            return Content("fat", f"{number >> 16:04X}-{number & 0xFFFF:04X}", name)
     return None
 
 

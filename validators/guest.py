@@ -11,7 +11,7 @@ READ_LIMIT = 1 << 20  # bytes; configuration files are far below, and a bomb is 
 WALK_LIMIT = 20_000  # entries
 
 
-class Undecidable(Exception):  # noqa: N818 - a condition, not a fault
+class Undecidable(Exception):
     """The guest cannot answer. The rule that asked is undecidable, with this text as the reason."""
 
 

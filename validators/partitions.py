@@ -58,11 +58,11 @@ class Partition:
 
 
 class _Entry(NamedTuple):
-    """One slot of a table as it is written; `start` and `count` in sectors."""
+    """One slot of a table as it is written; `start` and `sectors` in sectors."""
 
     number: int
     start: int
-    count: int
+    sectors: int
     type: str
     name: str = ""
     id: str = ""

@@ -146,7 +146,7 @@ leave_to_the_end() {
 the_end() {
     # Nobody else is left to tell; the serial console is what the builder keeps.
     exec >/dev/console 2>&1
-    sleep 5
+    sleep 15
     sweep
     release
     # Forced, so that no service writes on its way out. No shutdown record in wtmp either.

@@ -6,7 +6,7 @@ STEP=network
 . "${0%/*}/lib.sh"
 
 # What cloud-init or an installer wrote for the card of the build; cloud-init writes it anew at first boot.
-remove_found "instance network configuration" /etc/netplan 1 -name '*.yaml'
+remove_found "instance network configuration" /etc/netplan 1 -name '*.yaml' ! -name 50-dhcp.yaml
 remove_found "instance network configuration" /etc/network/interfaces.d 1 -name '*cloud-init*'
 remove_found "instance network configuration" /etc/systemd/network 1 -name '*cloud-init*'
 remove_found "instance network configuration" /etc/NetworkManager/system-connections 1 -name '*cloud-init*'
@@ -55,22 +55,22 @@ iface lo inet loopback$stanza"
             remove "${file#"$ROOT"}"
         fi
     done
-elif ! managed; then
-    if exists /etc/netplan; then
-        write_file /etc/netplan/50-dhcp.yaml "# Written by vmoffer
+elif managed; then
+    remove /etc/netplan/50-dhcp.yaml
+elif exists /etc/netplan; then
+    write_file /etc/netplan/50-dhcp.yaml "# Written by vmoffer
 network:
   version: 2
   ethernets:
     eth0:
       dhcp4: true" 0600
-    else
-        write_file /etc/systemd/network/80-dhcp.network "# Written by vmoffer
+else
+    write_file /etc/systemd/network/80-dhcp.network "# Written by vmoffer
 [Match]
 Name=eth*
 
 [Network]
 DHCP=ipv4"
-    fi
 fi
 
 # The host may take minutes to answer the first time.

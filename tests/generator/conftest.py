@@ -71,9 +71,12 @@ def sku(base: dict[str, Any] = LINUX, /, **changes: Any) -> Sku:
 
 
 def write(path: Path, data: dict[str, Any]) -> Path:
-    """A definition file; JSON is YAML."""
+    """A definition file; JSON is YAML, nearly."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(data, indent=2, ensure_ascii=False), encoding="utf-8")
+    text = json.dumps(data, indent=2, ensure_ascii=False)
+    # What YAML takes only as an escape. (JSON's own escapes would cut an emoji into surrogates.)
+    text = re.sub("[\x7f-\x9f\u2028\u2029\ufeff]", lambda match: f"\\u{ord(match[0]):04x}", text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

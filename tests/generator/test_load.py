@@ -59,6 +59,7 @@ def test_six_mistakes_are_six_errors_with_line_and_field(tmp_path: Path) -> None
         (b"publisher: contoso\n  offer: [\n", 2, "mapping values are not allowed"),
         (b"publisher: contoso\nplan: \xff\xfe\n", 2, "byte 0xff"),
         (b"\0\0\0\0", 1, "special characters are not allowed"),
+        (b"publisher: contoso\nplan: \x07\n", 2, "special characters are not allowed"),
         (b"a: &a [*a]\n", 1, ""),
         (b"a: " + b"[" * 5000, 1, ""),
         (b'publisher: "\\ud83d"\n', 1, "half of a surrogate pair"),

@@ -257,6 +257,8 @@ def test_a_template_cannot_print_a_value_without_a_filter_or_one_that_is_not_the
     with pytest.raises(TypeError, match="without the hcl or plugin filter"):
         environment.from_string("{{ value }}").render(value="x")
     with pytest.raises(UndefinedError):
+        environment.from_string("{% if value %}{% endif %}").render()
+    with pytest.raises(TypeError, match="no HCL for a StrictUndefined"):
         environment.from_string("{{ value | hcl }}").render()
 
 

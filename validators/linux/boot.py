@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from validators.guest import Guest, exists, text
 from validators.linux.release import assignments
@@ -68,11 +68,12 @@ def grub(content: str, file: str, environment: dict[str, str]) -> list[Entry]:
     found: list[Entry] = []
     variables = dict(environment)
     wanted = "0"
-    # One frame per open menu: [next index, depth of braces at which it ends, its path, is an entry]
+    # Open submenus: index, and the depth of braces at which each ends. One counter more than submenus.
     menus: list[tuple[str, int]] = []
     counters = [0]
-    title, identity, kernel, initrds = "", "", "", ()
-    depth, kernel_line = 0, 0
+    title = identity = kernel = ""
+    initrds: tuple[str, ...] = ()
+    depth = entry_depth = kernel_line = 0
     here: str | None = None
     for number, line in enumerate(content.splitlines(), 1):
         heading = _TITLE.match(line)
@@ -103,11 +104,8 @@ def grub(content: str, file: str, environment: dict[str, str]) -> list[Entry]:
         if here is not None and depth <= entry_depth and not (heading and "{" not in line):
             if kernel:
                 words = _words(_expand(kernel, variables))
-                found.append(
-                    Entry(title, here, identity, words[0], tuple(words[1:]), initrds, f"{file}:{kernel_line}")
-                    if words
-                    else Entry(title, here, identity, "", (), initrds, f"{file}:{kernel_line}")
-                )
+                name, arguments = (words[0], tuple(words[1:])) if words else ("", ())
+                found.append(Entry(title, here, identity, name, arguments, initrds, f"{file}:{kernel_line}"))
             here = None
         while menus and depth <= menus[-1][1] and not (heading and heading[1] == "submenu"):
             menus.pop()
@@ -123,13 +121,7 @@ def _with_default(found: list[Entry], wanted: str) -> list[Entry]:
     chosen = chosen or next((e for e in found if e.id in names or e.title in names), None)
     chosen = chosen or next((e for e in found if e.path.startswith(f"{wanted}>")), None)
     chosen = chosen or (found[0] if found else None)
-    return [_marked(entry) if entry is chosen else entry for entry in found]
-
-
-def _marked(entry: Entry) -> Entry:
-    return Entry(
-        entry.title, entry.path, entry.id, entry.kernel, entry.arguments, entry.initrds, entry.where, True
-    )
+    return [replace(entry, default=entry is chosen) for entry in found]
 
 
 def _bls(guest: Guest, environment: dict[str, str]) -> list[Entry]:
@@ -152,7 +144,7 @@ def _bls(guest: Guest, environment: dict[str, str]) -> list[Entry]:
     saved = environment.get("saved_entry", "")
     chosen = next((entry for entry in found if saved in (entry.id, entry.title)), None)
     chosen = chosen or max(found, key=lambda entry: ("rescue" not in entry.id, _version_key(entry.id)))
-    return [_marked(entry) if entry is chosen else entry for entry in found]
+    return [replace(entry, default=entry is chosen) for entry in found]
 
 
 def _environment(guest: Guest) -> dict[str, str]:

@@ -9,7 +9,7 @@ from validators.guest import Guest, Undecidable, exists, text
 from validators.linux import systemd
 
 PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
-UNITS = ("cloud-init.service", "cloud-init-main.service", "cloud-init-network.service", "cloud-init-local.service")
+UNITS = ("cloud-init.service", "cloud-init-main.service", "cloud-init-network.service")
 FILES = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-PSEUDO = {"proc", "sysfs", "tmpfs", "devpts", "devtmpfs", "cgroup", "cgroup2", "efivarfs", "debugfs", "overlay"}
+PSEUDO = {"proc", "sysfs", "tmpfs", "devpts", "devtmpfs", "cgroup", "cgroup2", "efivarfs", "overlay"}
 NETWORK = {"nfs", "nfs4", "cifs", "smb3", "glusterfs", "ceph", "9p", "fuse.sshfs"}
 _OCTAL = re.compile(r"\\([0-7]{3})")
 
@@ -38,5 +38,7 @@ def parse(text: str) -> list[Mount]:
     for number, line in enumerate(text.splitlines(), 1):
         fields = [_OCTAL.sub(lambda code: chr(int(code[1], 8)), part) for part in line.split()]
         if len(fields) >= 3 and not line.lstrip().startswith("#"):
-            mounts.append(Mount(*fields[:3], fields[3] if len(fields) > 3 else "defaults", number))
+            source, point, kind = fields[:3]
+            options = fields[3] if len(fields) > 3 else "defaults"
+            mounts.append(Mount(source, point, kind, options, number))
     return mounts

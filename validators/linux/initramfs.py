@@ -20,9 +20,14 @@ TRAILER = "TRAILER!!!"
 
 
 class _Decompressor(Protocol):
-    eof: bool
-    needs_input: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
@@ -32,7 +37,6 @@ class _Gzip:
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(31)
-        self._left = b""
 
     @property
     def eof(self) -> bool:
@@ -40,15 +44,14 @@ class _Gzip:
 
     @property
     def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail and not self._left
+        return not self._inner.unconsumed_tail
 
     @property
     def unused_data(self) -> bytes:
         return self._inner.unused_data
 
     def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        result = self._inner.decompress(self._inner.unconsumed_tail + data, max(max_length, 0))
-        return result
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max(max_length, 0))
 
 
 def names(data: bytes) -> Iterator[str]:
@@ -77,7 +80,7 @@ def names(data: bytes) -> Iterator[str]:
 def _decompressor(magic: bytes) -> _Decompressor:
     if magic.startswith(b"\x1f\x8b"):
         return _Gzip()
-    if magic.startswith(b"\xfd7zXZ") or magic.startswith(b"\x5d\0\0"):
+    if magic.startswith((b"\xfd7zXZ", b"\x5d\0\0")):
         return lzma.LZMADecompressor()
     if magic.startswith(b"BZh"):
         return bz2.BZ2Decompressor()

@@ -12,7 +12,7 @@ MODULE = re.compile(r"([^/]+)\.ko(?:\.(?:xz|gz|zst|bz2))?$")
 
 def configuration(guest: Guest, version: str) -> dict[str, str]:
     """The `CONFIG_…` options that are set; empty if the kernel's configuration is not in the image."""
-    places = (f"/boot/config-{version}", f"/usr/lib/modules/{version}/config", f"/lib/modules/{version}/config")
+    places = (f"/boot/config-{version}", f"/lib/modules/{version}/config")
     for path in places:
         content = text(guest, path)
         if content:

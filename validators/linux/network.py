@@ -1,4 +1,4 @@
-"""Network configuration of every system that writes one: ifupdown, netplan, networkd, NetworkManager, ifcfg."""
+"""Network configuration: ifupdown, netplan, networkd, NetworkManager and ifcfg files."""
 
 from __future__ import annotations
 
@@ -62,7 +62,8 @@ def _ifupdown(guest: Guest) -> Iterator[Card]:
 
 
 def _matches(name: str, pattern: str) -> bool:
-    return pattern.startswith("/") or pattern.rstrip("*") != pattern and name.startswith(pattern.rstrip("*"))
+    """Whether an `auto` pattern means `name`; `/…` is ifupdown's way to write any pattern."""
+    return pattern.startswith("/") or (pattern.endswith("*") and name.startswith(pattern[:-1]))
 
 
 def _netplan(guest: Guest) -> Iterator[Card]:

@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from validators.guest import Guest, exists, lines, text
 
 ADMIN = "/etc/systemd/system"
-UNIT_FOLDERS = (ADMIN, "/usr/lib/systemd/system", "/lib/systemd/system", "/usr/local/lib/systemd/system")
-PRESET_FOLDERS = ("/etc/systemd/system-preset", "/usr/lib/systemd/system-preset", "/lib/systemd/system-preset")
+UNIT_FOLDERS = (ADMIN, "/usr/lib/systemd/system", "/lib/systemd/system")
+PRESET_FOLDERS = ("/etc/systemd/system-preset", "/usr/lib/systemd/system-preset")
 
 
 def unit_file(guest: Guest, unit: str) -> str | None:

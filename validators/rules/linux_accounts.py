@@ -19,7 +19,7 @@ BELONGINGS = (
     ".azure/msal_token_cache.json", ".azure/azureProfile.json", ".netrc", ".git-credentials",
     ".docker/config.json", ".kube/config",
 )  # fmt: skip
-IDENTITIES = ("/etc/pki/consumer/cert.pem", "/etc/pki/consumer/key.pem", "/etc/zypp/credentials.d/SCCcredentials")
+IDENTITIES = ("/etc/pki/consumer/key.pem", "/etc/zypp/credentials.d/SCCcredentials")
 TARGETPW = re.compile(r"^\s*Defaults\s+(?:\S+,\s*)*targetpw", re.MULTILINE)
 NOBODY = 65534
 KEY_HEAD_BYTES = 200
@@ -81,7 +81,9 @@ def no_host_keys(case: Case) -> Answer:
 def root_is_locked(case: Case) -> Answer:
     for account in _existing(case):
         if account.name == "root":
-            return met("locked", "/etc/shadow") if account.locked else unmet("root has a password", "/etc/shadow")
+            if account.locked:
+                return met("locked", "/etc/shadow")
+            return unmet("root can log in with a password, or none", "/etc/shadow")
     raise Undecidable("/etc/passwd has no root")
 
 

@@ -47,7 +47,7 @@ def early_messages_are_serial(case: Case) -> Answer:
 
     def problem(entry: boot.Entry) -> str:
         values = {part for value in entry.value("earlyprintk") for part in value.split(",")}
-        return "" if values & {"ttyS0", "serial"} else "no earlyprintk=ttyS0"
+        return "" if "ttyS0" in values else "no earlyprintk=ttyS0"
 
     return _line(case, problem, "earlyprintk=ttyS0")
 
@@ -65,7 +65,8 @@ def root_may_be_late(case: Case) -> Answer:
 def cards_have_old_names(case: Case) -> Answer:
     if case.guest.readlink("/etc/systemd/network/99-default.link") == "/dev/null":
         return met("names are not changed", "/etc/systemd/network/99-default.link")
-    return _line(case, lambda e: "" if "net.ifnames=0" in e.arguments else "no net.ifnames=0", "net.ifnames=0")
+    wanted = "net.ifnames=0"
+    return _line(case, lambda e: "" if wanted in e.arguments else f"no {wanted}", wanted)
 
 
 @rule("LNX-KERN-005")
@@ -86,7 +87,8 @@ def hyperv_drivers_are_early(case: Case) -> Answer:
     if not options and not builtin:
         raise Undecidable(f"neither configuration nor module list of kernel {version} is in the image")
     every = {**HYPERV_MODULES, KEYBOARD[0]: KEYBOARD[1]}
-    as_module = {name for name, option in every.items() if options.get(option) != "y" and name not in builtin}
+    own = {name for name, option in every.items() if options.get(option) == "y"} | builtin
+    as_module = set(every) - own
     if not as_module:
         return met(f"built into kernel {version}")
     early = kernel.loaded_early(case.guest, entry, as_module)
@@ -157,7 +159,7 @@ def _line(case: Case, problem: Callable[[boot.Entry], str], good: str) -> Answer
 
 def _has(entry: boot.Entry, unwanted: tuple[str, ...]) -> str:
     found = [word for word in unwanted if word in entry.arguments]
-    return f"{' '.join(found)}" if found else ""
+    return " ".join(found)
 
 
 def _kernel(case: Case) -> tuple[boot.Entry, str]:

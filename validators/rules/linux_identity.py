@@ -8,7 +8,11 @@ from validators.guest import Kind, text
 MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 NO_ID = ("", "uninitialized")
 HOST_NAMES = ("", "localhost", "localhost.localdomain")
-CLOUD_INIT_STATE = ("/var/lib/cloud/instance", "/var/lib/cloud/instances/*", "/var/lib/cloud/data/instance-id")
+CLOUD_INIT_STATE = (
+    "/var/lib/cloud/instance",
+    "/var/lib/cloud/instances/*",
+    "/var/lib/cloud/data/instance-id",
+)
 AGENT_STATE = ("/var/lib/waagent/ovf-env.xml", "/var/lib/waagent/provisioned", "/var/lib/waagent/*.prv")
 
 
@@ -17,7 +21,9 @@ def has_no_identity(case: Case) -> Answer:
     guest = case.guest
     for path in MACHINE_IDS:
         facts = guest.stat(path, follow=False)
-        if facts is not None and facts.kind is Kind.FILE and (text(guest, path) or "").strip() not in NO_ID:
+        if facts is None or facts.kind is not Kind.FILE:
+            continue
+        if (text(guest, path) or "").strip() not in NO_ID:
             return unmet("the machine id of the build machine", path)
     for pattern in (*CLOUD_INIT_STATE, *AGENT_STATE):
         found = guest.glob(pattern)

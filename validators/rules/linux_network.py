@@ -29,7 +29,9 @@ SAVED_RULES = {
     "/etc/nftables.conf": "nftables.service",
     "/etc/sysconfig/nftables.conf": "nftables.service",
 }
-BLOCKING = re.compile(r"-j (?:DROP|REJECT)|^:INPUT (?:DROP|REJECT)|policy drop|^\s*(?:drop|reject)\b", re.MULTILINE)
+BLOCKING = re.compile(
+    r"-j (?:DROP|REJECT)|^:INPUT (?:DROP|REJECT)|policy drop|^\s*(?:drop|reject)\b", re.MULTILINE
+)
 
 
 @rule("LNX-NET-001")
@@ -57,7 +59,8 @@ def card_gets_its_address(case: Case) -> Answer:
 
 @rule("LNX-NET-002")
 def rhel_network_file(case: Case) -> Answer:
-    if release.read(case.guest).family != "rhel" or not case.guest.glob("/etc/sysconfig/network-scripts/ifcfg-eth*"):
+    ifcfg = case.guest.glob("/etc/sysconfig/network-scripts/ifcfg-eth*")
+    if release.read(case.guest).family != "rhel" or not ifcfg:
         return skipped("only for RHEL-like systems with ifcfg files")
     fields = assignments(text(case.guest, "/etc/sysconfig/network") or "")
     networking = {key.casefold(): value for key, value in fields.items()}.get("networking", "")
@@ -84,7 +87,9 @@ def azure_linux_files(case: Case) -> Answer:
     guest = case.guest
     if not any(exists(guest, f"{folder}/networkd.conf") for folder in ("/etc/systemd", "/usr/lib/systemd")):
         return unmet("networkd.conf is missing", "/etc/systemd")
-    path, word = ("/etc/dhcpcd.conf", "host_name") if found.major >= 3 else ("/etc/dhcp/dhclient.conf", "host-name")
+    path, word = "/etc/dhcpcd.conf", "host_name"
+    if found.major < 3:
+        path, word = "/etc/dhcp/dhclient.conf", "host-name"
     return met(word, path) if word in (text(guest, path) or "") else unmet(f"{word} is not sent", path)
 
 
@@ -112,13 +117,15 @@ def no_name_servers_of_the_build(case: Case) -> Answer:
         target = case.guest.readlink(path) or ""
         runtime = target.removeprefix("..").startswith(("/run/", "/var/run/", "/usr/lib/systemd/"))
         return met(f"a link to {target}", path) if runtime else unmet(f"a link to {target}", path)
-    servers = [line for line in lines(case.guest, path) if line.startswith(("nameserver", "search", "domain"))]
+    words = ("nameserver", "search", "domain")
+    servers = [line for line in lines(case.guest, path) if line.startswith(words)]
     return unmet(shown(servers), path) if servers else met("names no server", path)
 
 
 @rule("LNX-NET-007")
 def no_leases(case: Case) -> Answer:
-    found = [path for pattern in LEASES for path in case.guest.glob(pattern) if _has_content(case.guest, path)]
+    every = (path for pattern in LEASES for path in case.guest.glob(pattern))
+    found = [path for path in every if _has_content(case.guest, path)]
     return unmet(shown(found), found[0]) if found else met("no cached DHCP lease")
 
 
@@ -154,7 +161,8 @@ def dhclient_is_patient(case: Case) -> Answer:
 
 def _no_auto_default(guest: Guest) -> bool:
     files = ["/etc/NetworkManager/NetworkManager.conf", *guest.glob("/etc/NetworkManager/conf.d/*.conf")]
-    return any(line.replace(" ", "").startswith("no-auto-default=*") for path in files for line in lines(guest, path))
+    settings = (line.replace(" ", "") for path in files for line in lines(guest, path))
+    return any(setting.startswith("no-auto-default=*") for setting in settings)
 
 
 def _has_content(guest: Guest, path: str) -> bool:

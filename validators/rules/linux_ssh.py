@@ -24,7 +24,9 @@ LOGIN_FILES = (
     "/root/.bash_profile",
 )
 # What stops and waits for a person. A `read` in a loop, from a file or a pipe reads data instead.
-PROMPTS = re.compile(r"(?:^|[;&|]\s*|\s)(?:whiptail|dialog|zenity)\s+-|^\s*select\s+\w+\s+in\b|\bread\s+(?:-\w+\s+)*-\w*p\b")
+PROMPTS = re.compile(
+    r"(?:^|[;&|\s])(?:whiptail|dialog|zenity)\s+-|^\s*select\s+\w+\s+in\b|\bread\s+(?:-\w+\s+)*-\w*p\b"
+)
 PLAIN_READ = re.compile(r"^\s*read\s+(?:-\w+\s+)*\w+\s*$")
 
 
@@ -41,11 +43,13 @@ def keeps_alive(case: Case) -> Answer:
         return unmet(f"ClientAliveInterval {found.value} is no time", found.where)
     complain = tuple(n for n, t in case.thresholds.items() if not t["min"] <= seconds <= t["max"])
     if complain:
-        bounds = ", ".join(f"{n}: {case.thresholds[n]['min']}-{case.thresholds[n]['max']}" for n in complain)
+        limits = [(name, case.thresholds[name]) for name in complain]
+        bounds = ", ".join(f"{name}: {limit['min']}-{limit['max']}" for name, limit in limits)
         return unmet(f"ClientAliveInterval {seconds}; {bounds}", found.where, graders=complain)
     other = next((line for line in config.all(KEYWORD) if line.match and line.value != found.value), None)
     if other:
-        return warned(f"ClientAliveInterval {seconds}, but {other.value} for Match {other.match}", other.where)
+        evidence = f"ClientAliveInterval {seconds}, but {other.value} for Match {other.match}"
+        return warned(evidence, other.where)
     advised = tuple(n for n, t in case.thresholds.items() if t.get("want", seconds) != seconds)
     if advised:
         return warned(f"ClientAliveInterval {seconds}; 180 is recommended", found.where, graders=advised)
@@ -74,7 +78,9 @@ def starts(case: Case) -> Answer:
         return met("sshd starts at boot", by)
     if _closed(case):
         return skipped("the plan declares that SSH is closed")
-    return unmet("sshd is installed but nothing starts it" if program else "sshd is not installed", program or "")
+    if program:
+        return unmet("sshd is installed but nothing starts it", program)
+    return unmet("sshd is not installed")
 
 
 @rule("LNX-SSH-004")

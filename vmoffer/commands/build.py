@@ -161,6 +161,6 @@ def _storage(definition: Definition, cleanup: ExitStack) -> dict[str, str]:
 def _summary(out: Path, publish: bool, seconds: float) -> None:
     say(f"vmoffer: built in {seconds:.0f} s; everything is in {out}")
     if publish:
-        from publisher import sas
+        from publisher import handout
 
-        click.echo(sas.table(out / "sas.json"))
+        click.echo(handout.table(handout.read(out / "sas.json")))

@@ -54,9 +54,10 @@ build {
       only   = ["azure-arm.arm64"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
       }
     }
   }

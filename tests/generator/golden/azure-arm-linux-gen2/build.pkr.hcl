@@ -94,10 +94,11 @@ build {
       only   = ["azure-arm.gen2"]
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --data-only --out \"$VMOFFER_OUT\""]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
-        VMOFFER_DATA_DISK = build.TempDataDiskName
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+        VMOFFER_DATA_DISK     = build.TempDataDiskName
       }
     }
 
@@ -105,10 +106,11 @@ build {
       only   = ["azure-arm.gen2"]
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
-        VMOFFER_DATA_DISK = build.TempDataDiskName
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+        VMOFFER_DATA_DISK     = build.TempDataDiskName
       }
     }
 
@@ -116,10 +118,11 @@ build {
       only   = ["azure-arm.gen2"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd \"$VMOFFER_DATA_DISK-1.vhd\" basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_DATA_DISK-2.vhd\""] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
-        VMOFFER_DATA_DISK = build.TempDataDiskName
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+        VMOFFER_DATA_DISK     = build.TempDataDiskName
       }
     }
   }

@@ -56,9 +56,10 @@ build {
       only   = ["azure-arm.gen2"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
       }
     }
 
@@ -66,9 +67,10 @@ build {
       only   = ["azure-arm.gen1"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
       }
     }
 
@@ -76,9 +78,10 @@ build {
       only   = ["azure-arm.arm64"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-arm64.json basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
       }
     }
   }

@@ -61,9 +61,10 @@ build {
       only   = ["azure-arm.gen2"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
       }
     }
 
@@ -71,9 +72,10 @@ build {
       only   = ["azure-arm.gen1"]
       inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
-        VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
-        VMOFFER_CONTAINER = var.container
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
       }
     }
   }

@@ -1,0 +1,125 @@
+"""`sas.json`: what Partner Center is given for one image, one URI per disk; and its table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generator.errors import NotMet, Unusable
+from publisher import sas, sascheck
+from publisher.store import failures
+from publisher.upload import PROVEN
+from validators.outcome import Outcome, Status
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+DATA_DISK = re.compile(r"-data-(?P<lun>\d+)\.vhd$")  # as `Sku.disks` names them
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One disk of the handout; `uri` is a secret."""
+
+    blob: str
+    lun: int | None
+    size_bytes: int
+    uri: str
+    outcomes: list[Outcome]
+
+    @property
+    def failed(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.status is Status.FAIL]
+
+
+def make(
+    container: ContainerClient,
+    blobs: Sequence[str],
+    *,
+    profile: str = "strict",
+    days: int | None = None,
+    unproven: bool = False,
+    now: datetime | None = None,
+) -> dict[str, Any]:
+    """Sign for each of `blobs` and check each URI by using it; the document for `sas.json`.
+
+    Raises NotMet for a blob that was never compared with its file (unless `unproven`), or whose URI
+    breaks a mandatory rule; Surroundings if the storage does not answer.
+    """
+    now = now or datetime.now(UTC)
+    period = sas.term(profile, days, now)
+    entries = [_entry(container, blob, period, profile, unproven, now) for blob in blobs]
+    for entry in entries:
+        for outcome in entry.failed:
+            raise NotMet(outcome.evidence, where=outcome.where, rule=outcome.rule, hint=outcome.fix)
+    return {
+        "created": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "expires": f"{period.expiry:%Y-%m-%dT%H:%M:%SZ}",
+        "profile": profile,
+        "container": container.url,
+        "disks": [
+            {
+                "role": "os" if entry.lun is None else "data",
+                "lun": entry.lun,
+                "blob": entry.blob,
+                "size_bytes": entry.size_bytes,
+                "uri": entry.uri,
+                "checks": [outcome.as_json() for outcome in entry.outcomes],
+            }
+            for entry in sorted(entries, key=lambda entry: (entry.lun is not None, entry.lun or 0))
+        ],
+    }
+
+
+def _entry(
+    container: ContainerClient, blob: str, period: sas.Term, profile: str, unproven: bool, now: datetime
+) -> Entry:
+    with failures(f"{container.url}/{blob}"):
+        properties = container.get_blob_client(blob).get_blob_properties()
+    if PROVEN not in properties.metadata and not unproven:
+        raise NotMet(
+            "the blob was not compared with its file",
+            where=f"{container.url}/{blob}",
+            hint="upload it with vmoffer upload, or give --unproven for a blob that a builder in Azure wrote",
+        )
+    uri = sas.sign(container, blob, period)
+    lun = DATA_DISK.search(blob)
+    outcomes = sascheck.check(uri, profile=profile, now=now, size=properties.size)
+    return Entry(blob, int(lun["lun"]) if lun else None, properties.size, uri, outcomes)
+
+
+def write(document: dict[str, Any], path: Path) -> None:
+    """Write `sas.json` whole or not at all, for its owner only: it holds signatures."""
+    partial = path.with_name(f".{path.name}.new")
+    partial.unlink(missing_ok=True)
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(document, indent=2) + "\n")
+    partial.replace(path)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The document in `path`. Raises Unusable if it is no `sas.json`."""
+    try:
+        document = json.loads(path.read_text())
+        if not all(isinstance(disk["uri"], str) for disk in document["disks"]):
+            raise TypeError
+    except FileNotFoundError:
+        raise Unusable("there is no such file", where=str(path)) from None
+    except (ValueError, KeyError, TypeError):
+        raise Unusable("this is no sas.json", where=str(path), hint="vmoffer sas make writes one") from None
+    known: dict[str, Any] = document
+    return known
+
+
+def table(document: dict[str, Any]) -> str:
+    """LUN, file, size in bytes and URI of each disk, for people; holds signatures."""
+    lines = [f"{'LUN':<4} {'file':<44} {'bytes':>14}  URI (good until {document['expires']})"]
+    for disk in document["disks"]:
+        lun = "OS" if disk["lun"] is None else disk["lun"]
+        lines.append(f"{lun!s:<4} {disk['blob']:<44} {disk['size_bytes']:>14}  {disk['uri']}")
+    return "\n".join(lines)

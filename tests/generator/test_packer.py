@@ -1,0 +1,182 @@
+"""The real Packer on generated projects.
+
+The azure plugin that the template asks for (2.6.3) cannot be built from Go modules; where Packer could
+not fetch it, 1.4.5 takes its place. Then the projects are validated in a lowered form: the constraint
+says 1.4.5 and what that version does not know is taken out, by the tables below. So 1.4.5 judges the rest
+of the template, and the tables judge the names it cannot.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import hcl2
+import pytest
+from conftest import Run, define, unquoted
+
+from generator import catalogue, project
+from generator.hcl import hcl, plugin
+from generator.model import Builder
+from tools.packer import CONSTRAINTS, Packer
+
+pytestmark = pytest.mark.packer
+
+ROOT = Path(__file__).parent.parent.parent
+DEFINITIONS = [(one, builder) for one in catalogue.all(ROOT / "skus") for builder in one.sku.builders]
+
+# Options of azure-arm by what reads them: the names in the plugin's config.hcl2spec.go that 1.4.5 has …
+KNOWN_TO_1_4_5 = {
+    "use_azure_cli_auth", "subscription_id", "tenant_id", "client_id", "client_secret", "os_type",
+    "image_publisher", "image_offer", "image_sku", "image_version", "image_url", "shared_image_gallery",
+    "location", "vm_size", "os_disk_size_gb", "disk_caching_type", "disk_additional_size", "storage_account",
+    "resource_group_name", "capture_container_name", "temp_os_disk_name", "polling_duration_timeout",
+    "secure_boot_enabled", "vtpm_enabled", "shared_image_gallery_timeout", "shared_image_gallery_destination",
+    "communicator", "ssh_username", "ssh_timeout", "winrm_username", "winrm_use_ssl", "winrm_insecure",
+    "winrm_timeout",
+}  # fmt: skip
+# … and those that came later, with the release that brought them (2: some 2.x before 2.6).
+CAME_LATER = {
+    "oidc_request_url": "2",
+    "oidc_request_token": "2",
+    "security_type": "2",
+    "accelerated_networking": "2.6.0",
+    "disk_controller_type": "2.6.0",
+    "disk_additional_luns": "2.6.3",
+}
+GALLERY = {"subscription", "resource_group", "gallery_name", "image_name", "image_version"}
+DESTINATION = {*GALLERY, "storage_account_type", "target_region"}  # target_region came with 2
+
+VARIABLES = {
+    Builder.AZURE_ARM: ["storage_account=images", "resource_group_name=group"],
+    Builder.QEMU: ["base_image=/nothing.img", "ssh_public_key=ssh-ed25519 AAAA test"],
+}
+HOSTILE = [
+    '${env("HOME")} %{ if true }x%{ endif }',
+    '$${a} $$${b} %%{c} "quoted" \\ \\n back\\\\slash',
+    "line\nbreak\r\ttab\0nul\x7f\x85\u2028",
+    "emoji 🚀 👩‍👩‍👧 e\u0301 中文 \ufeff",
+    "{{ env `HOME` }} {{user `x`}} {{{ {{- 1 }} }}",
+    "'; touch pwned; '$(touch pwned)`touch pwned`",
+]
+
+
+@pytest.fixture(scope="session")
+def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A private key for Packer to look at."""
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("ssh-keygen is not installed")
+    path = tmp_path_factory.mktemp("key") / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", path], check=True)
+    return path
+
+
+def _options(builder: Builder, key: Path) -> list[str]:
+    given = [*VARIABLES[builder], *([f"ssh_private_key_file={key}"] if builder is Builder.QEMU else [])]
+    return [f"-var={one}" for one in given]
+
+
+def _lowered(folder: Path, packer: Packer) -> bool:
+    """Rewrite an azure project for 1.4.5 when that is what is installed; says whether it did."""
+    plugins = Path(packer.env["PACKER_PLUGIN_PATH"]) / "github.com/hashicorp/azure"
+    versions = [re.findall(r"_v(\d+)\.(\d+)\.(\d+)", path.name)[0] for path in plugins.glob("*_SHA256SUM")]
+    if max(tuple(map(int, one)) for one in versions) >= (2, 6, 3):
+        return False
+    rewrites = {
+        "plugins.pkr.hcl": [(re.escape(CONSTRAINTS["azure"]), ">= 1.4.5")],
+        "source.pkr.hcl": [
+            *((rf"^ *{name} *= .*\n", "") for name in CAME_LATER),
+            (r"^ *target_region \{\n.*\n *\}\n", ""),
+            # Before 2.5.0 a VHD needed a prefix, and could not come from a gallery or go to one.
+            (r"^( *)capture_container_name", r'\1capture_name_prefix = "p"\n\1capture_container_name'),
+        ],
+        # Known since 2; 1.4.5 says nothing about the names of the build's own disks.
+        "build.pkr.hcl": [(r"build\.TempDataDiskName", '"disk"')],
+    }
+    for name, pairs in rewrites.items():
+        text = (folder / name).read_text()
+        for old, new in pairs:
+            text = re.sub(old, new, text, flags=re.MULTILINE)
+        (folder / name).write_text(text)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("definition", "builder"), DEFINITIONS, ids=[f"{one.sku.id}-{builder}" for one, builder in DEFINITIONS]
+)
+def test_every_shipped_sku_is_formatted_and_valid(
+    definition: catalogue.Definition, builder: Builder, tmp_path: Path, run_packer: Run, packer: Packer, key: Path
+) -> None:
+    folder = project.folder_for(definition.sku, builder, tmp_path)
+    project.write(definition, builder, folder)
+    formatted = run_packer("fmt", "-check", "-diff", "-recursive", folder)
+    assert (formatted.returncode, formatted.stdout) == (0, "")
+    if builder is Builder.AZURE_ARM:
+        _lowered(folder, packer)
+    valid = run_packer("validate", *_options(builder, key), folder, cwd=tmp_path)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+    assert "The configuration is valid." in valid.stdout
+
+
+def test_packer_finds_golden_files_formatted(run_packer: Run) -> None:
+    done = run_packer("fmt", "-check", "-diff", "-recursive", Path(__file__).parent / "golden")
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_azure_option_is_one_the_plugin_knows() -> None:
+    used: set[str] = set()
+    for path in (Path(__file__).parent / "golden").glob("azure-arm-*/source.pkr.hcl"):
+        for block in unquoted(hcl2.loads(path.read_text()))["source"]:
+            for body in block["azure-arm"].values():
+                used |= set(body)
+                for inner in body.get("shared_image_gallery", []):
+                    assert set(inner) <= GALLERY
+                for inner in body.get("shared_image_gallery_destination", []):
+                    assert set(inner) <= DESTINATION
+                    assert all(set(region) == {"name"} for region in inner["target_region"])
+    assert used <= KNOWN_TO_1_4_5 | set(CAME_LATER)
+    unused = (KNOWN_TO_1_4_5 | set(CAME_LATER)) - used
+    assert not unused, "the golden files should show every option that the template can write"
+
+
+def test_packer_reads_our_text_as_we_meant_it(tmp_path: Path, run_packer: Run) -> None:
+    lines = [f'variable "v{index}" {{\n  default = {hcl(text)}\n}}\n' for index, text in enumerate(HOSTILE)]
+    (tmp_path / "v.pkr.hcl").write_text("".join(lines), encoding="utf-8")
+    for index, text in enumerate(HOSTILE):
+        done = run_packer("console", tmp_path, input=f"jsonencode(var.v{index})\n")
+        # HCL composes characters: e and an accent become one.
+        assert json.loads(done.stdout) == unicodedata.normalize("NFC", text)
+
+
+def test_hostile_text_reaches_a_step_as_it_is(tmp_path: Path, run_packer: Run) -> None:
+    """Through HCL, the Go templates of a plugin and a shell, in a build that really runs."""
+    harmless = [text.replace("\0", "") for text in HOSTILE]
+    steps = "".join(
+        f'  provisioner "shell-local" {{\n    env = {{ TEXT = {plugin(text)} }}\n'
+        f'    inline = ["printf %s \\"$TEXT\\" >{index}.txt"]\n  }}\n'
+        for index, text in enumerate(harmless)
+    )
+    template = 'source "null" "x" {\n  communicator = "none"\n}\n\nbuild {\n  sources = ["source.null.x"]\n'
+    (tmp_path / "b.pkr.hcl").write_text(f"{template}{steps}}}\n", encoding="utf-8")
+    done = run_packer("build", ".", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for index, text in enumerate(harmless):
+        got = (tmp_path / f"{index}.txt").read_bytes().decode()
+        assert got == unicodedata.normalize("NFC", text)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_sku_of_hostile_text_is_valid(tmp_path: Path, run_packer: Run, key: Path) -> None:
+    text = " ".join(HOSTILE)
+    step: dict[str, Any] = {"name": text, "inline": ["true"], "env": {"TEXT": text}}
+    definition = define(tmp_path, plan__title=text, plan__summary=text, offer__title=text, steps=[step])
+    folder = tmp_path / "out" / "packer" / "qemu"
+    project.write(definition, Builder.QEMU, folder)
+    assert run_packer("fmt", "-check", folder).stdout == ""
+    done = run_packer("validate", *_options(Builder.QEMU, key), folder, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr

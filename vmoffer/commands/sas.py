@@ -1,0 +1,102 @@
+"""`vmoffer sas`: make the URIs that Partner Center asks for, or check one that somebody else made."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from generator.errors import NotMet, Unusable
+
+PROFILES = click.Choice(["strict", "guide-2015"])
+
+
+@click.group()
+def command() -> None:
+    """Make or check the SAS URIs for Partner Center.
+
+    \b
+    Example:
+      vmoffer sas make debian-12-1.0.0-gen2-os.vhd --sku demo/debian-12
+    """
+
+
+@command.command()
+@click.argument("blobs", nargs=-1, required=True)
+@click.option("--sku", help="Take account and container from this SKU.")
+@click.option("--container", help="Name or URL. Default: the SKU's, or `vhds`.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Lifetime from now. Default: 30.")
+@click.option("--profile", type=PROFILES, default="strict", show_default=True, help="Whose rules.")
+@click.option("--out", type=click.Path(path_type=Path), help="Write sas.json there (mode 0600).")
+@click.option("--quiet", is_flag=True, help="No table on stdout; for logs that others read.")
+@click.option("--unproven", is_flag=True, help="Sign for blobs that vmoffer did not upload.")
+def make(
+    blobs: tuple[str, ...],
+    sku: str | None,
+    container: str | None,
+    days: int | None,
+    profile: str,
+    out: Path | None,
+    quiet: bool,
+    unproven: bool,
+) -> None:
+    """Sign one URI per BLOB and check each by using it: HEAD, list, a ranged read, a refused write.
+
+    \b
+    Example:
+      vmoffer sas make os.vhd data-0.vhd --container vhds --out sas.json
+    """
+    from publisher import handout, store
+    from vmoffer.target import storage
+
+    if quiet and out is None:
+        raise Unusable("--quiet without --out makes URIs that nobody sees")
+    place = storage(sku, container)
+    target = store.connect(place.container, os.environ, account=place.account)
+    document = handout.make(target, blobs, profile=profile, days=days, unproven=unproven)
+    if out:
+        handout.write(document, out)
+    if not quiet:
+        click.echo(handout.table(document))
+
+
+@command.command()
+@click.argument("uris", nargs=-1)
+@click.option("--file", "path", type=click.Path(path_type=Path), help="Take the URIs from a sas.json.")
+@click.option("--profile", type=PROFILES, default="strict", show_default=True, help="Whose rules.")
+@click.option("--offline", is_flag=True, help="Only read the URI, do not use it.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def check(uris: tuple[str, ...], path: Path | None, profile: str, offline: bool, form: str) -> None:
+    """Check URIs by the rules and by using them; `-` reads them from stdin, one a line.
+
+    An argument can be seen by other users of this machine while the command runs; stdin and --file
+    cannot.
+
+    \b
+    Example:
+      vmoffer sas check --file build/demo/debian-12/1.0.0/sas.json
+    """
+    from publisher import handout, sascheck
+    from validators.outcome import Status
+
+    given = [line for uri in uris for line in (sys.stdin.read().split() if uri == "-" else [uri])]
+    if path:
+        given += [disk["uri"] for disk in handout.read(path)["disks"]]
+    if not given:
+        raise Unusable("no URI to check", hint="vmoffer sas check URI, or --file sas.json")
+    found = [outcome for uri in given for outcome in sascheck.check(uri, profile=profile, live=not offline)]
+    if form == "json":
+        click.echo(json.dumps([outcome.as_json() for outcome in found], indent=2))
+    else:
+        for each in found:
+            click.echo(f"{each.status:<11} {each.rule:<14} {each.where}: {each.evidence}")
+            if each.fix:
+                click.echo(f"{'':<11} → {each.fix}")
+    failed = sorted({each.rule for each in found if each.status is Status.FAIL})
+    if failed:
+        raise NotMet(
+            f"Partner Center would refuse this: {', '.join(failed)}", hint="vmoffer sas make makes a good one"
+        )
