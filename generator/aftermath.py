@@ -14,8 +14,9 @@ from generator.model import Builder, Disk, Generation, Sku
 
 @dataclass(frozen=True)
 class Command:
-    """One post-processor: a shell line, and whether it sends something away."""
+    """One post-processor: what it is called, a shell line, and whether it sends something away."""
 
+    name: str
     line: str
     publishes: bool = False
 
@@ -35,13 +36,12 @@ def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
     disks = list(sku.disks(generation))
     report = _in_out(result_name(sku, generation, "report.json"))
     return [
+        Command("finalize", _finalize(generation)),
+        Command("validate", f'vmoffer validate --sku "$VMOFFER_SKU" --out {report} {_paths(disks)}'),
+        Command("upload", _upload(disks), publishes=True),
         Command(
-            f'vmoffer finalize "$VMOFFER_SKU" --generation {generation}'
-            f' --raw "$VMOFFER_OUT"/{generation}/raw --out "$VMOFFER_OUT"'
+            "sas", _sign(sku, generation, [shlex.quote(disk.filename) for disk in disks]), publishes=True
         ),
-        Command(f'vmoffer validate --sku "$VMOFFER_SKU" --out {report} {_paths(disks)}'),
-        Command(_upload(disks), publishes=True),
-        Command(_sign(sku, generation, [shlex.quote(disk.filename) for disk in disks]), publishes=True),
     ]
 
 
@@ -53,14 +53,19 @@ def _after_azure(sku: Sku, generation: Generation) -> list[Command]:
     for disk in disks:
         if disk.data and disk.data.blank:
             attached += 1
-            blobs.append(f'"$VMOFFER_DATA_DISK-{attached}.vhd"')
+            blobs.append(f'{disk.lun}="$VMOFFER_DATA_DISK-{attached}.vhd"')
         else:
             blobs.append(shlex.quote(disk.filename))
     result = []
     if filled:
-        make = f'vmoffer finalize "$VMOFFER_SKU" --generation {generation} --data-only --out "$VMOFFER_OUT"'
-        result += [Command(make), Command(_upload(filled), publishes=True)]
-    return [*result, Command(_sign(sku, generation, blobs), publishes=True)]
+        make = f"{_finalize(generation)} --data-only"
+        result += [Command("finalize", make), Command("upload", _upload(filled), publishes=True)]
+    return [*result, Command("sas", _sign(sku, generation, ["--unproven", *blobs]), publishes=True)]
+
+
+def _finalize(generation: Generation) -> str:
+    raw = f'"$VMOFFER_OUT"/{generation}/raw'
+    return f'vmoffer finalize "$VMOFFER_SKU" --generation {generation} --raw {raw} --out "$VMOFFER_OUT"'
 
 
 def _upload(disks: list[Disk]) -> str:
@@ -69,7 +74,9 @@ def _upload(disks: list[Disk]) -> str:
 
 def _sign(sku: Sku, generation: Generation, blobs: list[str]) -> str:
     out = _in_out(result_name(sku, generation, "sas.json"))
-    return f'vmoffer sas make --container "$VMOFFER_CONTAINER" --out {out} {" ".join(blobs)}'
+    # Quiet: this goes into Packer's log, and the URIs hold signatures.
+    where = '--sku "$VMOFFER_SKU" --container "$VMOFFER_CONTAINER"'
+    return f"vmoffer sas make {where} --quiet --out {out} {' '.join(blobs)}"
 
 
 def _paths(disks: list[Disk]) -> str:

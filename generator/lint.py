@@ -125,14 +125,18 @@ def _gaps(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
 
 def _one_owner_per_sku_id(definitions: list[Definition]) -> list[tuple[str, int, Finding]]:
     """OFR-SKU-001 between definitions: a plan id, or an id derived from one, belongs to one plan."""
-    owners: dict[tuple[str, str, str], Definition] = {}
-    found = []
+    owners: dict[tuple[str, str, str], list[Definition]] = {}
     for definition in definitions:
         sku = definition.sku
-        for sku_id in dict.fromkeys([sku.plan.id, *sku_ids(sku).values()]):
-            owner = owners.setdefault((sku.publisher, sku.offer.id, sku_id), definition)
-            if owner.path != definition.path:
-                evidence = f"SKU id {sku_id!r}, which {owner.path} has too"
-                fix = "give every plan of an offer an id of its own"
-                found.append(_place(definition, Breach("OFR-SKU-001", ("plan", "id"), evidence, fix)))
-    return found
+        for sku_id in {sku.plan.id, *sku_ids(sku).values()}:
+            owners.setdefault((sku.publisher, sku.offer.id, sku_id), []).append(definition)
+    found = {}
+    for (_, _, sku_id), several in sorted(owners.items(), key=lambda item: item[0]):
+        for one in several:
+            for other in several:
+                if one.path != other.path and (one.path, other.path) not in found:
+                    evidence = f"SKU id {sku_id!r}, which {other.path} has too"
+                    fix = "give every plan of an offer an id of its own"
+                    breach = Breach("OFR-SKU-001", ("plan", "id"), evidence, fix)
+                    found[one.path, other.path] = _place(one, breach)
+    return list(found.values())

@@ -19,7 +19,8 @@ from validators.outcome import Outcome, Status
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-DATA_DISK = re.compile(r"-data-(?P<lun>\d+)\.vhd$")  # as `Sku.disks` names them
+# `0=NAME`, or a name that says it, as `Sku.disks` makes them.
+DATA_DISK = re.compile(r"^(?P<given>\d+)=|-data-(?P<named>\d+)\.vhd$")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def make(
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Sign for each of `blobs` and check each URI by using it; the document for `sas.json`.
+
+    A blob is a name, or LUN=NAME for a data disk whose name does not end in -data-LUN.vhd.
 
     Raises NotMet for a blob that was never compared with its file (unless `unproven`), or whose URI
     breaks a mandatory rule; Surroundings if the storage does not answer.
@@ -79,6 +82,8 @@ def make(
 def _entry(
     container: ContainerClient, blob: str, period: sas.Term, profile: str, unproven: bool, now: datetime
 ) -> Entry:
+    lun = DATA_DISK.search(blob)
+    blob = blob.partition("=")[2] if lun and lun["given"] else blob
     with failures(f"{container.url}/{blob}"):
         properties = container.get_blob_client(blob).get_blob_properties()
     if PROVEN not in properties.metadata and not unproven:
@@ -88,9 +93,8 @@ def _entry(
             hint="upload it with vmoffer upload, or give --unproven for a blob that a builder in Azure wrote",
         )
     uri = sas.sign(container, blob, period)
-    lun = DATA_DISK.search(blob)
     outcomes = sascheck.check(uri, profile=profile, now=now, size=properties.size)
-    return Entry(blob, int(lun["lun"]) if lun else None, properties.size, uri, outcomes)
+    return Entry(blob, int(lun["given"] or lun["named"]) if lun else None, properties.size, uri, outcomes)
 
 
 def write(document: dict[str, Any], path: Path) -> None:

@@ -78,7 +78,7 @@ def ensure(name: str, say: Say) -> Path:
         if image.exists():
             say(f"base image {name}: reused, {image}")
             return image
-        paths = doctor.require(*NEEDS)
+        paths = doctor.require(*NEEDS, *(() if _mode() == "root" else ("newuidmap",)))
         folder.mkdir(parents=True, exist_ok=True)
         say(f"base image {name}: {recipe.title} from {mirrors.main}")
         began = time.monotonic()
@@ -86,7 +86,14 @@ def ensure(name: str, say: Say) -> Path:
             _make(recipe, mirrors, shop, paths, say)
             partial = image.with_suffix(".partial")
             try:
-                convert = [paths["qemu-img"], "convert", "-O", "qcow2", shop / "disk.raw", partial]
+                convert: list[str | Path] = [
+                    paths["qemu-img"],
+                    "convert",
+                    "-O",
+                    "qcow2",
+                    shop / "disk.raw",
+                    partial,
+                ]
                 work.run("packing the image", convert, log=shop / "log", say=say)
                 partial.replace(image)
             finally:
@@ -176,7 +183,7 @@ def _format_esp(disk: Path, esp: partitions.Partition, identity: str, mkfs: Path
     start, blocks = str(esp.offset // partitions.SECTOR), str(esp.bytes // 1024)
     # One sector per cluster: with more, so small a file system has too few clusters to be FAT32.
     kind = ["-F", "32", "-s", "1", "-n", "ESP", "-i", identity, "--mbr=n"]
-    command = [mkfs, *kind, f"--offset={start}", disk, blocks]
+    command: list[str | Path] = [mkfs, *kind, f"--offset={start}", disk, blocks]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise Surroundings(f"mkfs.vfat: {done.stderr.strip()}", where=str(disk))

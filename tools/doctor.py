@@ -141,11 +141,31 @@ def mend(missing: Iterable[Native]) -> str:
     return "; ".join(lines)
 
 
+def missing_packages() -> list[str]:
+    """Debian's and Ubuntu's packages with the tools that this machine lacks."""
+    missing = [native for native in NATIVE if locate(native) is None]
+    return list(dict.fromkeys(package for native in missing for package in native.packages))
+
+
+def judge(found: Iterable[Found], packer_built: bool) -> None:
+    """Raises Surroundings if something is missing that `vmoffer build` of a recipe base needs.
+
+    Go is not missed once it has done its work (`packer_built`).
+    """
+    missing = [tool.native for tool in found if tool.path is None and tool.native.build]
+    missing = [native for native in missing if not (native.name == "go" and packer_built)]
+    if missing:
+        raise Surroundings(f"missing for `vmoffer build`: {_listed(missing)}", hint=mend(missing))
+
+
 def require(*names: str) -> dict[str, Path]:
     """The paths of the named tools. Raises Surroundings that names all missing ones and one mend."""
     paths = {name: locate(BY_NAME[name]) for name in names}
     missing = [BY_NAME[name] for name, path in paths.items() if path is None]
     if missing:
-        wanted = ", ".join(f"{native.name} ({native.use})" for native in missing)
-        raise Surroundings(f"missing on this machine: {wanted}", hint=mend(missing))
+        raise Surroundings(f"missing on this machine: {_listed(missing)}", hint=mend(missing))
     return {name: path for name, path in paths.items() if path is not None}
+
+
+def _listed(natives: Iterable[Native]) -> str:
+    return ", ".join(f"{native.name} ({native.use})" for native in natives)

@@ -98,6 +98,20 @@ def on_path() -> tuple[Path | None, str]:
     return Path(found), f"packer {version} from PATH, {found}"
 
 
+def state() -> str:
+    """What `ensure` would use, in words; nothing is built."""
+    path, note = on_path()
+    if path is not None:
+        return note
+    ready = "built" if cached(PACKER).exists() else "will be built from Go modules"
+    return f"{PACKER.version} {ready}" + (f" ({note})" if note else "")
+
+
+def available() -> bool:
+    """Whether `ensure` needs no Go for Packer and the qemu plugin: both are in the cache."""
+    return cached(PACKER).exists() and cached(PLUGINS["qemu"]).exists()
+
+
 def stated(path: Path) -> str:
     """The version that `path` states of itself; empty if it is not Packer (cracklib has one too)."""
     env = {**os.environ, "CHECKPOINT_DISABLE": "1"}
@@ -205,7 +219,7 @@ def _init(packer: Packer, name: Plugin, say: Say) -> bool:
         source = f'{name} = {{ source = "github.com/hashicorp/{name}", version = "{CONSTRAINTS[name]}" }}'
         template = Path(work_folder) / "plugins.pkr.hcl"
         template.write_text(f"packer {{\n  required_plugins {{\n    {source}\n  }}\n}}\n")
-        command = [packer.path, "init", template]
+        command: list[str | Path] = [packer.path, "init", template]
         env = {**os.environ, **packer.env}
         try:
             done = subprocess.run(

@@ -115,7 +115,7 @@ def _outcomes(disks: Sequence[Disk], sku: Sku | None, profile: str) -> Iterator[
             continue
         for disk in disks:
             if _applies(rule, disk):
-                yield _outcome(rule, disk, disks, sku, profile, several=len(disks) > 1)
+                yield decide(rule, disk, disks, sku, profile)
 
 
 def _applies(rule: Rule, disk: Disk) -> bool:
@@ -128,9 +128,8 @@ def _applies(rule: Rule, disk: Disk) -> bool:
     return rule.subject in ("os-disk", "plan") or rule.subject == (disk.os or "linux")
 
 
-def _outcome(
-    rule: Rule, disk: Disk, disks: Sequence[Disk], sku: Sku | None, profile: str, *, several: bool
-) -> Outcome:
+def decide(rule: Rule, disk: Disk, disks: Sequence[Disk], sku: Sku | None, profile: str) -> Outcome:
+    """The outcome of one rule on one of `disks`; never raises."""
     active = tuple(name for name in PROFILES[profile] if name in rule.graders)
     case = Case(rule, disk, disks, active, sku)
     answer = _answer(case, profile)
@@ -140,7 +139,7 @@ def _outcome(
     if status is Status.FAIL and severity is not Severity.MANDATORY:
         status = Status.WARN
     where = answer.where
-    if several or not where:
+    if len(disks) > 1 or not where:
         where = f"{disk.path.name}: {where}" if where else disk.path.name
     fix = rule.fix_for(_family(disk)) if status in (Status.FAIL, Status.WARN) else ""
     return Outcome(rule.id, status, severity, graders, answer.evidence, fix, where)

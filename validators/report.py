@@ -15,7 +15,7 @@ from validators import catalogue
 from validators.catalogue import Rule
 from validators.disk import Disk
 from validators.engine import Judgement
-from validators.outcome import Outcome, Status
+from validators.outcome import Outcome, Severity, Status
 
 STYLES = {
     Status.FAIL: "bold red",
@@ -117,7 +117,7 @@ def undecided_mandatory(judgement: Judgement) -> list[str]:
             outcome.rule
             for outcome in judgement.outcomes
             if outcome.status is Status.UNDECIDABLE
-            and outcome.severity == "mandatory"
+            and outcome.severity is Severity.MANDATORY
             and not rules[outcome.rule].offline
         }
     )
@@ -152,7 +152,7 @@ def _line(console: Console, text: str, style: str) -> None:
 
 
 def _sorted(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    return sorted(outcomes, key=lambda outcome: (outcome.severity.value, outcome.rule))
+    return sorted(outcomes, key=lambda outcome: (list(Severity).index(outcome.severity), outcome.rule))
 
 
 def _count(outcomes: Iterable[Outcome]) -> Counter[Status]:

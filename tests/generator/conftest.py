@@ -112,7 +112,7 @@ def unquoted(value: Any) -> Any:
     if isinstance(value, list):
         return [unquoted(item) for item in value]
     if isinstance(value, dict):
-        return {unquoted(key): unquoted(item) for key, item in value.items() if key != "__is_block__"}
+        return {unquoted(key): unquoted(item) for key, item in value.items() if key[:2] != "__"}
     if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"':
         return _ESCAPE.sub(_character, value[1:-1])
     return value
@@ -153,7 +153,12 @@ def run_packer(packer: Packer) -> Run:
         names = ("SUBSCRIPTION_ID", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")
         env = {**os.environ, **packer.env, **{f"ARM_{name}": GUID for name in names}}
         return subprocess.run(
-            [packer.path, *map(str, arguments)], env=env, capture_output=True, text=True, timeout=120, **options
+            [packer.path, *map(str, arguments)],
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **options,
         )
 
     return run

@@ -1,4 +1,4 @@
-"""Every rule that a definition can be judged by finds its breach, names its field and leaves the rest alone."""
+"""Every rule that a definition can be judged by finds its breach and names the field, and no other."""
 
 from __future__ import annotations
 
@@ -101,8 +101,9 @@ def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
 def test_two_plans_with_one_id_are_both_found_from_either_file(tmp_path: Path) -> None:
     one, two = define(tmp_path / "a"), define(tmp_path / "b")
     found = lint([one, two])
-    assert _found(found) == [("OFR-SKU-001", "fail", "plan.id")]
-    assert str(one.path) in found[0].evidence and found[0].where == f"{two.path}:9"
+    assert _found(found) == [("OFR-SKU-001", "fail", "plan.id")] * 2
+    assert str(two.path) in found[0].evidence and found[0].where == f"{one.path}:9"
+    assert str(one.path) in found[1].evidence and found[1].where == f"{two.path}:9"
     other_offer = define(tmp_path / "c", offer__id="other")
     assert lint([one, other_offer]) == []
 
@@ -111,7 +112,7 @@ def test_an_id_derived_for_a_generation_belongs_to_one_plan(tmp_path: Path) -> N
     market = {"publisher": "p", "offer": "o", "sku": {"gen1": "a", "gen2": "b"}}
     both = define(tmp_path / "a", generations=["gen2", "gen1"], base={"azure-arm": {"marketplace": market}})
     clash = define(tmp_path / "b", plan__id="basic-gen1")
-    assert _found(lint([both, clash])) == [("OFR-SKU-001", "fail", "plan.id")]
+    assert _found(lint([both, clash])) == [("OFR-SKU-001", "fail", "plan.id")] * 2
 
 
 @pytest.mark.parametrize(
@@ -128,11 +129,7 @@ def test_an_id_derived_for_a_generation_belongs_to_one_plan(tmp_path: Path) -> N
         ("settings.sshd.nothing", {"settings": {"sshd": {"nothing": 1}}}),
         (
             "base.azure-arm.marketplace.sku",
-            {
-                "base": {
-                    "azure-arm": {"marketplace": {"publisher": "p", "offer": "o", "sku": {"gen1": "s"}}}
-                }
-            },
+            {"base": {"azure-arm": {"marketplace": {"publisher": "p", "offer": "o", "sku": {"gen1": "s"}}}}},
         ),
     ],
 )

@@ -14,15 +14,19 @@ from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
 from generator import project, render
-from generator.provisioning import Provisioner
 from generator.aftermath import commands
 from generator.errors import Unusable
 from generator.hcl import hcl, plugin, tidy
 from generator.model import Builder, Generation, Sku
+from generator.provisioning import Provisioner
 
 GOLDEN = Path(__file__).parent / "golden"
 REWRITE = "VMOFFER_GOLDEN"  # set to anything: write the golden files anew, then look at the difference
-MARKET = {"publisher": "Debian", "offer": "debian-12", "sku": {"gen1": "12", "gen2": "12-gen2", "arm64": "12-arm64"}}
+MARKET = {
+    "publisher": "Debian",
+    "offer": "debian-12",
+    "sku": {"gen1": "12", "gen2": "12-gen2", "arm64": "12-arm64"},
+}
 DISKS = [{"lun": 0, "size_gib": 4}, {"lun": 1, "size_gib": 1, "image": "sku.yaml"}, {"lun": 2, "size_gib": 8}]
 STEPS = [
     {"name": "first", "inline": ["true"], "when": "before-prepare"},
@@ -35,7 +39,10 @@ CASES: dict[str, tuple[Builder, dict[str, Any], dict[str, Any]]] = {
     "qemu-linux-both": (
         Builder.QEMU,
         LINUX,
-        {"generations": ["gen2", "gen1"], "base": {"qemu": {"url": "https://example.org/a.img", "sha256": "0" * 64}}},
+        {
+            "generations": ["gen2", "gen1"],
+            "base": {"qemu": {"url": "https://example.org/a.img", "sha256": "0" * 64}},
+        },
     ),
     "azure-arm-linux-gen1": (
         Builder.AZURE_ARM,
@@ -49,7 +56,12 @@ CASES: dict[str, tuple[Builder, dict[str, Any], dict[str, Any]]] = {
             "data_disks": DISKS,
             "steps": STEPS,
             "properties": {"nvme": True, "accelerated_networking": True, "trusted_launch": True},
-            "gallery": {"resource_group": "rg", "name": "gallery", "image": "basic", "regions": ["eastus", "westus"]},
+            "gallery": {
+                "resource_group": "rg",
+                "name": "gallery",
+                "image": "basic",
+                "regions": ["eastus", "westus"],
+            },
             "storage": {"container": "vhds"},
         },
     ),
@@ -58,7 +70,11 @@ CASES: dict[str, tuple[Builder, dict[str, Any], dict[str, Any]]] = {
         LINUX,
         {
             "generations": ["arm64"],
-            "base": {"azure-arm": {"gallery": {"resource_group": "r", "gallery": "g", "image": "i", "version": "1.0.0"}}},
+            "base": {
+                "azure-arm": {
+                    "gallery": {"resource_group": "r", "gallery": "g", "image": "i", "version": "1.0.0"}
+                }
+            },
         },
     ),
     "azure-arm-linux-three": (
@@ -84,15 +100,19 @@ CASES: dict[str, tuple[Builder, dict[str, Any], dict[str, Any]]] = {
 def _texts(folder: Path, case: str) -> dict[str, str]:
     builder, base, changes = CASES[case]
     folder.mkdir(exist_ok=True)
-    made = project.prepare(define(folder, base, **changes), builder, Path("build/shop/basic/1.2.3/packer") / builder)
-    return {name: text for name, text in made.files.items() if name.endswith(".hcl") and isinstance(text, str)}
+    made = project.prepare(
+        define(folder, base, **changes), builder, Path("build/shop/basic/1.2.3/packer") / builder
+    )
+    return {
+        name: text for name, text in made.files.items() if name.endswith(".hcl") and isinstance(text, str)
+    }
 
 
 @pytest.mark.usefixtures("still_steps")
 @pytest.mark.parametrize("case", CASES)
 def test_the_template_is_the_golden_one(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    texts = _texts(Path("."), case)
+    texts = _texts(Path(), case)
     folder = GOLDEN / case
     if os.environ.get(REWRITE):
         folder.mkdir(parents=True, exist_ok=True)
@@ -140,6 +160,7 @@ def test_a_qemu_template_reads_back_equal_to_the_model(case: str, tmp_path: Path
         assert model.base.qemu
         digest = model.base.qemu.sha256
         assert source["iso_checksum"] == (f"sha256:{digest}" if digest else "none")
+    assert model.base.qemu
     assert _labelled(document["variable"], "base_image")["default"] == (model.base.qemu.url or "")
     assert _labelled(document["variable"], "sku")["default"] == model.id
     _check_build(document, model, builder)
@@ -208,9 +229,11 @@ def _check_build(document: dict[str, Any], model: Sku, builder: Builder) -> None
 
 
 _TEXT = st.text(
-    st.characters(exclude_categories=["Cs"]) | st.sampled_from(list('"\\${}%\n\r\t\'`~\0\u2028')), max_size=40
+    st.characters(exclude_categories=["Cs"]) | st.sampled_from(list("\"\\${}%\n\r\t'`~\0\u2028")), max_size=40
 )
-HOSTILE = '${env("HOME")} %{ if true }x%{ endif } $${a} %%{b} "quoted" \\n {{ env `HOME` }} {{{ \n\t\0 e\u0301 🚀'
+HOSTILE = (
+    '${env("HOME")} %{ if true }x%{ endif } $${a} %%{b} "quoted" \\n {{ env `HOME` }} {{{ \n\t\0 e\u0301 🚀'
+)
 
 
 @given(text=_TEXT)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from generator.model import Generation
-from validators.check import Answer, Case, met, rule, unmet, warned
+from validators.check import Answer, Case, met, rule, skipped, unmet, warned
 from validators.guest import Undecidable
 from validators.linux import boot, elf, kernel
 from validators.linux.versions import at_least, numbers
+from validators.outcome import Status
 
 HYPERV_MODULES = {
     "hv_vmbus": "CONFIG_HYPERV",
@@ -16,6 +17,8 @@ HYPERV_MODULES = {
     "hv_netvsc": "CONFIG_HYPERV_NET",
 }
 KEYBOARD = ("hyperv_keyboard", "CONFIG_HYPERV_KEYBOARD")  # LISA alone asks for it
+OTHER_MODULES = {"nvme": "CONFIG_BLK_DEV_NVME", "nvme_core": "CONFIG_NVME_CORE"}
+NVME_TIMEOUT = "nvme_core.io_timeout=240"
 QUIET = ("rhgb", "quiet", "crashkernel=auto")
 FORBIDDEN = ("libata.atapi_enabled=0", "reserve=0x1f0,0x8")
 
@@ -83,12 +86,10 @@ def no_obsolete_arguments(case: Case) -> Answer:
 def hyperv_drivers_are_early(case: Case) -> Answer:
     entry, version = _kernel(case)
     options = kernel.configuration(case.guest, version)
-    builtin = kernel.built_in(case.guest, version)
+    builtin = _built_in(case, version)
     if not options and not builtin:
         raise Undecidable(f"neither configuration nor module list of kernel {version} is in the image")
-    every = {**HYPERV_MODULES, KEYBOARD[0]: KEYBOARD[1]}
-    own = {name for name, option in every.items() if options.get(option) == "y"} | builtin
-    as_module = set(every) - own
+    as_module = {*HYPERV_MODULES, KEYBOARD[0]} - builtin
     if not as_module:
         return met(f"built into kernel {version}")
     early = kernel.loaded_early(case.guest, entry, as_module)
@@ -134,6 +135,52 @@ def is_64_bit(case: Case) -> Answer:
     machine, bits, path = found
     good = bits == 64 and machine in ("x86_64", "aarch64")
     return met(f"{machine}, {bits} bit", path) if good else unmet(f"{machine}, {bits} bit", path)
+
+
+@rule("LNX-NVME-001")
+def boots_from_nvme(case: Case) -> Answer:
+    if case.sku is None or not case.sku.properties.nvme:
+        return skipped("the plan does not declare NVMe")
+    if case.generation is Generation.GEN1:
+        return unmet("NVMe needs generation 2")
+    line = _line(case, lambda e: "" if NVME_TIMEOUT in e.arguments else f"no {NVME_TIMEOUT}", NVME_TIMEOUT)
+    if line.status is not Status.PASS:
+        return line
+    entry, version = _kernel(case)
+    wanted = {"nvme", "nvme_core"} - _built_in(case, version)
+    missing = sorted(wanted - kernel.loaded_early(case.guest, entry, wanted)) if wanted else []
+    return unmet(f"kernel {version} boots without {', '.join(missing)}") if missing else line
+
+
+@rule("LNX-AN-001")
+def has_accelerated_drivers(case: Case) -> Answer:
+    if case.sku is None or not case.sku.properties.accelerated_networking:
+        return skipped("the plan does not declare accelerated networking")
+    _, version = _kernel(case)
+    have = _built_in(case, version) | kernel.on_disk(case.guest, version)
+    if not have:
+        raise Undecidable(f"the modules of kernel {version} are not listed in the image")
+    missing = [name for name in ("mlx4_core", "mlx5_core") if name not in have]
+    if missing:
+        return unmet(f"kernel {version} has no {' and no '.join(missing)}")
+    return met(f"kernel {version} has both") if "mana" in have else warned(f"kernel {version} has no mana")
+
+
+@rule("LNX-TL-001")
+def is_signed(case: Case) -> Answer:
+    if case.sku is None or not case.sku.properties.trusted_launch:
+        return skipped("the plan does not declare Trusted Launch")
+    if case.generation is Generation.GEN1:
+        return unmet("Trusted Launch needs generation 2")
+    raise Undecidable("signatures of boot loader and kernel are not read yet")
+
+
+def _built_in(case: Case, version: str) -> set[str]:
+    """Drivers that are part of the kernel, from its configuration and its own list."""
+    options = kernel.configuration(case.guest, version)
+    every = {**HYPERV_MODULES, KEYBOARD[0]: KEYBOARD[1], **OTHER_MODULES}
+    own = {name for name, option in every.items() if options.get(option) == "y"}
+    return own | kernel.built_in(case.guest, version)
 
 
 def _serial(case: Case) -> str:

@@ -163,4 +163,5 @@ def _summary(out: Path, publish: bool, seconds: float) -> None:
     if publish:
         from publisher import handout
 
-        click.echo(handout.table(handout.read(out / "sas.json")))
+        for path in sorted(out.glob("sas*.json")):
+            click.echo(handout.table(handout.read(path)))

@@ -4,30 +4,59 @@ from __future__ import annotations
 
 import click
 
+# What vmoffer makes or installs itself, into its cache.
+THINGS = ("packer", "azure-plugin", "store", "base")
+
 
 @click.command()
-def command() -> None:
+@click.option("--packages", is_flag=True, help="Only print the apt packages that are missing.")
+@click.option("--bring", multiple=True, type=click.Choice(THINGS), help="Bring this into the cache now.")
+def command(packages: bool, bring: tuple[str, ...]) -> None:
     """List the native tools: version or missing, what for, and the command that mends it.
 
     \b
     Exit status 3 if something that `vmoffer build` needs is missing. Example:
       vmoffer doctor
+      vmoffer doctor --bring packer --bring base
     """
-    from rich.table import Table
+    from tools import doctor
 
-    from generator.errors import Surroundings
+    if packages:
+        for name in doctor.missing_packages():
+            click.echo(name)
+    elif bring:
+        _bring(bring)
+    else:
+        _show()
+
+
+def _bring(things: tuple[str, ...]) -> None:
+    from tools import azurite, base, packer
+    from vmoffer.console import say
+
+    if {"packer", "azure-plugin"} & set(things):
+        packer.ensure(["qemu", "azure"] if "azure-plugin" in things else ["qemu"], say)
+    if "store" in things:
+        azurite.install(say)
+    if "base" in things:
+        for name in base.names():
+            base.ensure(name, say)
+
+
+def _show() -> None:
     from tools import doctor, machine, packer
-    from vmoffer.console import out
 
-    table = Table("tool", "found", "needed for", box=None, pad_edge=False)
     found = doctor.look()
-    for tool in found:
-        state = f"{tool.version} {tool.path}".strip() if tool.path else "missing"
-        table.add_row(tool.native.name, state, tool.native.use)
-    table.add_row("packer", packer.state(), "drives the build")
-    table.add_row("accelerator", machine.accelerator(), "kvm, or tcg: a guest in software, slow but sure")
-    out.print(table)
+    rows = [
+        (tool.native.name, f"{tool.version} {tool.path}".strip() if tool.path else "missing", tool.native.use)
+        for tool in found
+    ]
+    rows.append(("packer", packer.state(), "drives the build"))
+    rows.append(("accelerator", machine.accelerator(), "kvm, or tcg: a guest in software, slow but sure"))
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, state, use in rows:
+        click.echo(f"{name:{widths[0]}}  {state:{widths[1]}}  {use}")
     missing = [tool.native for tool in found if tool.path is None]
     if missing:
-        out.print(f"mend: {doctor.mend(missing)}", markup=False)
+        click.echo(f"mend: {doctor.mend(missing)}")
     doctor.judge(found, packer.available())

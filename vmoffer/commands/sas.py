@@ -45,6 +45,8 @@ def make(
 ) -> None:
     """Sign one URI per BLOB and check each by using it: HEAD, list, a ranged read, a refused write.
 
+    A data disk's LUN is read from a name that ends in -data-LUN.vhd; for others write LUN=BLOB.
+
     \b
     Example:
       vmoffer sas make os.vhd data-0.vhd --container vhds --out sas.json

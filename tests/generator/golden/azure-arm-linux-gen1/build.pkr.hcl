@@ -51,8 +51,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["azure-arm.gen1"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json --unproven basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = var.out

@@ -91,8 +91,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "finalize"
       only   = ["azure-arm.gen2"]
-      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --data-only --out \"$VMOFFER_OUT\""]
+      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\" --data-only"]
       env = {
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = var.out
@@ -103,6 +104,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "upload"
       only   = ["azure-arm.gen2"]
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd"] : ["echo 'not published, as asked'"]
       env = {
@@ -115,8 +117,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd \"$VMOFFER_DATA_DISK-1.vhd\" basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_DATA_DISK-2.vhd\""] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json --unproven basic-1.2.3-gen2-os.vhd 0=\"$VMOFFER_DATA_DISK-1.vhd\" basic-1.2.3-gen2-data-1.vhd 2=\"$VMOFFER_DATA_DISK-2.vhd\""] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = var.out

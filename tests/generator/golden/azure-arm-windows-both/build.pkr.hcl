@@ -58,8 +58,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json --unproven basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = var.out
@@ -69,8 +70,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["azure-arm.gen1"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json --unproven basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = var.out

@@ -52,6 +52,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "finalize"
       only   = ["qemu.gen2"]
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
       env = {
@@ -62,6 +63,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "validate"
       only   = ["qemu.gen2"]
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
       env = {
@@ -72,6 +74,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "upload"
       only   = ["qemu.gen2"]
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
@@ -82,8 +85,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["qemu.gen2"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out
@@ -92,6 +96,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "finalize"
       only   = ["qemu.gen1"]
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
       env = {
@@ -102,6 +107,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "validate"
       only   = ["qemu.gen1"]
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
@@ -112,6 +118,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "upload"
       only   = ["qemu.gen1"]
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
@@ -122,8 +129,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["qemu.gen1"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out

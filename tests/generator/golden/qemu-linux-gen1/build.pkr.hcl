@@ -51,6 +51,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "finalize"
       only   = ["qemu.gen1"]
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
       env = {
@@ -61,6 +62,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "validate"
       only   = ["qemu.gen1"]
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
@@ -71,6 +73,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "upload"
       only   = ["qemu.gen1"]
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
@@ -81,8 +84,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["qemu.gen1"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out

@@ -91,6 +91,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "finalize"
       only   = ["qemu.gen2"]
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
       env = {
@@ -101,6 +102,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "validate"
       only   = ["qemu.gen2"]
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
       env = {
@@ -111,6 +113,7 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "upload"
       only   = ["qemu.gen2"]
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
       env = {
@@ -121,8 +124,9 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "sas"
       only   = ["qemu.gen2"]
-      inline = var.publish ? ["vmoffer sas make --container \"$VMOFFER_CONTAINER\" --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd basic-1.2.3-gen2-data-0.vhd basic-1.2.3-gen2-data-1.vhd basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd basic-1.2.3-gen2-data-0.vhd basic-1.2.3-gen2-data-1.vhd basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out

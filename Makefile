@@ -1,0 +1,83 @@
+# Thin over `vmoffer`: each target first sets up what it needs, and says what it reuses.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# Python 3.11 or newer; `make PYTHON=/path/to/python …` chooses one.
+PYTHON ?= $(shell for python in python3 python3.11 python3.12 python3.13 python3.14; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+SKU ?= demo/debian-12
+OS ?= debian-12
+BUILDER ?=
+DISK ?= $(wildcard build/$(SKU)/*/*-os.vhd)
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+VMOFFER := $(BIN)/vmoffer
+
+.PHONY: help setup setup-azure build generate validate new test e2e lint bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  SKU=$(SKU) chooses the plan, ARGS=… is handed on to vmoffer, PYTHON=… chooses the interpreter"
+
+setup: $(VENV)/.native ## bring in everything a local build needs: packages, .venv, Packer, blob store, base image
+	@$(VMOFFER) doctor --bring packer --bring store --bring base
+
+setup-azure: $(VENV)/.native ## bring in the azure plugin too (tests that run `packer validate`)
+	@$(VMOFFER) doctor --bring packer --bring azure-plugin --bring store
+
+build: $(VENV)/.native ## build SKU=offer/plan: image, VHDs, report, page blobs, SAS URIs
+	@$(VMOFFER) build $(SKU) $(if $(BUILDER),--builder $(BUILDER)) $(ARGS)
+
+generate: $(VENV)/.installed ## write the Packer project of SKU=offer/plan
+	@$(VMOFFER) generate $(SKU) $(if $(BUILDER),--builder $(BUILDER)) $(ARGS)
+
+validate: $(VENV)/.installed ## judge DISK=file.vhd (default: the OS disks built for SKU)
+	@test -n "$(DISK)" || { echo "make validate: nothing built for $(SKU); give DISK=file" >&2; exit 2; }
+	@$(VMOFFER) validate $(DISK) --sku $(SKU) $(ARGS)
+
+new: $(VENV)/.installed ## write a SKU definition: make new SKU=offer/plan OS=debian-12
+	@$(VMOFFER) new $(SKU) --os $(OS) $(ARGS)
+
+test: $(VENV)/.dev $(VENV)/.native setup-azure ## run the tests, all but the end-to-end ones
+	@$(BIN)/pytest -m "not e2e" $(ARGS)
+
+e2e: $(VENV)/.dev $(VENV)/.native ## judge what `make build` made, by real parts (minutes)
+	@$(BIN)/pytest -m e2e $(ARGS)
+
+lint: $(VENV)/.dev ## linters over code, scripts and SKU definitions
+	@$(BIN)/pytest -q tests/test_house.py
+	@$(VMOFFER) lint
+
+bench: $(VENV)/.dev $(VENV)/.native ## run the benchmarks
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit; done
+
+clean: ## remove build/, .venv and the linters' caches; ~/.cache/vmoffer stays
+	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- stamps: made once, and again when what they depend on changes -----------------------------------
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "vmoffer needs Python 3.11 or newer; make PYTHON=/path/to/python …" >&2; exit 3; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+		tools/apt-install.sh python$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv
+	@echo "vmoffer: making $(VENV) with $$($(PYTHON) --version)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	@echo "vmoffer: installing the project into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@echo "vmoffer: installing what the tests need into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+$(VENV)/.native: $(VENV)/.installed tools/doctor.py
+	@tools/apt-install.sh $$($(VMOFFER) doctor --packages)
+	@touch $@
