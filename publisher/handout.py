@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from generator.errors import NotMet, Unusable
+from generator.errors import NotMet, Surroundings, Unusable
 from publisher import sas, sascheck
 from publisher.store import failures
 from publisher.upload import PROVEN
@@ -33,10 +33,6 @@ class Entry:
     uri: str
     outcomes: list[Outcome]
 
-    @property
-    def failed(self) -> list[Outcome]:
-        return [outcome for outcome in self.outcomes if outcome.status is Status.FAIL]
-
 
 def make(
     container: ContainerClient,
@@ -58,8 +54,11 @@ def make(
     period = sas.term(profile, days, now)
     entries = [_entry(container, blob, period, profile, unproven, now) for blob in blobs]
     for entry in entries:
-        for outcome in entry.failed:
-            raise NotMet(outcome.evidence, where=outcome.where, rule=outcome.rule, hint=outcome.fix)
+        for outcome in entry.outcomes:
+            if outcome.status is Status.FAIL:
+                raise NotMet(outcome.evidence, where=outcome.where, rule=outcome.rule, hint=outcome.fix)
+            if outcome.status is Status.UNDECIDABLE:
+                raise Surroundings(outcome.evidence, where=outcome.where, hint="run it again")
     return {
         "created": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "expires": f"{period.expiry:%Y-%m-%dT%H:%M:%SZ}",

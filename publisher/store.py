@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,17 +12,18 @@ from urllib.parse import urlsplit
 from generator.errors import Surroundings, Unusable
 
 if TYPE_CHECKING:
+    from azure.core.exceptions import AzureError
     from azure.storage.blob import ContainerClient
 
 CREDENTIALS = (
     "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or sign in for "
     "azure-identity; without an account: vmoffer store start"
 )
-NAME = re.compile(r"^[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}$")
-# Seven tries over about four minutes: 1 s longer than a power of two each time. A storage account that
-# answers 503 does so for seconds, and a request that was cut off is safe to repeat: a page holds what it got.
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}")
+# For the small requests; the SDK gives up at the smallest of the four numbers. An upload brings its own
+# patience (publisher.patience), because nothing can interrupt the SDK while it waits.
 RETRIES: dict[str, Any] = {
-    "retry_total": 7,
+    **dict.fromkeys(("retry_total", "retry_connect", "retry_read", "retry_status"), 3),
     "initial_backoff": 1,
     "increment_base": 2,
     "random_jitter_range": 1,
@@ -35,6 +37,7 @@ def connect(target: str, env: Mapping[str, str], *, account: str | None = None) 
     `account` is the storage account that a SKU names; it counts before AZURE_STORAGE_ACCOUNT.
     Raises Unusable for a bad name or missing credentials, Surroundings if the storage refuses.
     """
+    logging.getLogger("azure").addHandler(logging.NullHandler())  # it warns of what is repeated anyway
     container = _client(target, env, account)
     with failures(container.url):
         if not container.exists():
@@ -44,7 +47,10 @@ def connect(target: str, env: Mapping[str, str], *, account: str | None = None) 
 
 def is_local(url: str) -> bool:
     """Whether `url` is a store on this machine, where nothing was ever submitted from."""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    try:
+        return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    except ValueError:
+        return False
 
 
 def account_key(container: ContainerClient) -> str | None:
@@ -54,8 +60,19 @@ def account_key(container: ContainerClient) -> str | None:
 
 
 def redact(text: str) -> str:
-    """`text` without what lets a reader in: signatures and keys."""
-    return re.sub(r"(sig=|AccountKey=|SharedKey [^:\s]+:)[^&;\s\"']+", r"\1…", text)
+    """`text` without what lets a reader in: signatures and keys, percent-encoded or not."""
+    return re.sub(r"(?i)(sig(?:=|%(?:25)*3d)|AccountKey=|SharedKey [^:\s]+:)[^&;\s\"']+", r"\1…", text)
+
+
+def retriable(error: AzureError) -> bool:
+    """Whether the same request may succeed in a while: throttled, busy, cut off, damaged on its way."""
+    from azure.core.exceptions import DecodeError, HttpResponseError
+
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    if status is None or isinstance(error, DecodeError):
+        return True
+    damaged = getattr(error, "error_code", None) == "Md5Mismatch"
+    return status in (408, 429) or status >= 500 or damaged
 
 
 @contextmanager
@@ -66,8 +83,12 @@ def failures(where: str) -> Iterator[None]:
     place = redact(where.split("?")[0])
     try:
         yield
-    except azure.ClientAuthenticationError as error:
-        raise Surroundings("the storage refused the credentials", where=place, hint=CREDENTIALS) from error
+    except azure.ResourceNotFoundError as error:
+        what = "there is no such blob" if "Blob" in str(getattr(error, "error_code", "")) else "not found"
+        raise Unusable(what, where=place, hint="vmoffer upload puts it there") from None
+    except azure.ClientAuthenticationError:
+        # Without its cause: the service quotes the signature that it was sent.
+        raise Surroundings("the storage refused the credentials", where=place, hint=CREDENTIALS) from None
     except azure.HttpResponseError as error:
         code = getattr(error, "error_code", None) or error.reason or "no reason given"
         raise Surroundings(
@@ -92,29 +113,48 @@ def _hint(error: object) -> str:
 def _client(target: str, env: Mapping[str, str], account: str | None) -> ContainerClient:
     from azure.storage.blob import ContainerClient, ExponentialRetry
 
-    url = urlsplit(target)
-    base, name = (target.rsplit("/", 1)[0], url.path.rsplit("/", 1)[-1]) if url.scheme else ("", target)
-    if not NAME.match(name):
+    base, name = _place(target)
+    options: dict[str, Any] = {"retry_policy": ExponentialRetry(**RETRIES), **TIMEOUTS}
+    if connection := env.get("AZURE_STORAGE_CONNECTION_STRING"):
+        try:
+            client = ContainerClient.from_connection_string(connection, name, **options)
+        except ValueError:
+            raise Unusable("AZURE_STORAGE_CONNECTION_STRING cannot be read", hint=CREDENTIALS) from None
+        if (base and not client.url.startswith(f"{base}/")) or account not in (None, client.account_name):
+            raise Unusable(
+                f"AZURE_STORAGE_CONNECTION_STRING is for the account {client.account_name}",
+                where=target if base else account,
+                hint="unset it, or name its account",
+            )
+        return client
+    account = account or env.get("AZURE_STORAGE_ACCOUNT")
+    if not (base or account):
+        raise Unusable("no storage account is named", where=name, hint=CREDENTIALS)
+    key: Any = env.get("AZURE_STORAGE_KEY")
+    if key and account:
+        key = {"account_name": account, "account_key": key}
+    return ContainerClient(
+        base or f"https://{account}.blob.core.windows.net", name, credential=key or _identity(), **options
+    )
+
+
+def _place(target: str) -> tuple[str, str]:
+    """The account's URL (empty if `target` is only a name) and the container's name."""
+    if "?" in target:
+        raise Unusable(
+            "a container is given by its name or plain URL, without a SAS",
+            where=target.split("?")[0],
+            hint=CREDENTIALS,
+        )
+    base, _, name = target.rstrip("/").rpartition("/")
+    if base and not re.match(r"https?://[^/]", base):
+        raise Unusable("a container's URL begins with https://", where=redact(target))
+    if not NAME.fullmatch(name):
         raise Unusable(
             f"{redact(name)!r} is no container name",
             hint="3-63 characters: lower case, digits, single hyphens",
         )
-    options: dict[str, Any] = {"retry_policy": ExponentialRetry(**RETRIES), **TIMEOUTS}
-    account = account or env.get("AZURE_STORAGE_ACCOUNT")
-    try:
-        if connection := env.get("AZURE_STORAGE_CONNECTION_STRING"):
-            client = ContainerClient.from_connection_string(connection, name, **options)
-            if base and not client.url.startswith(f"{base}/"):
-                raise Unusable("the connection string is for another account", where=redact(target))
-            return client
-    except ValueError:
-        raise Unusable("AZURE_STORAGE_CONNECTION_STRING cannot be read", hint=CREDENTIALS) from None
-    if not base:
-        if not account:
-            raise Unusable("no storage account is named", where=name, hint=CREDENTIALS)
-        base = f"https://{account}.blob.core.windows.net"
-    key = env.get("AZURE_STORAGE_KEY")
-    return ContainerClient(base, name, credential=key or _identity(), **options)
+    return base, name
 
 
 def _identity() -> Any:

@@ -18,7 +18,7 @@ import subprocess
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from generator.errors import Surroundings
@@ -28,6 +28,7 @@ from tools.cache import Say
 PACKAGE = Path(__file__).parent / "azurite"
 ACCOUNT = "vmoffer"
 READY_SECONDS = 60
+SLOW_SECONDS = 10  # a store that runs may be this slow on a busy machine
 STOP_SECONDS = 10
 
 
@@ -81,9 +82,12 @@ def ensure_running(say: Say) -> Store:
     """
     with cache.locked("store", say):
         known = status()
-        if known and known.running and _answers(known.port):
-            say(f"local store: reused, {known.blob_endpoint}")
-            return known
+        if known and known.running:
+            if _comes_up(known.port, SLOW_SECONDS):
+                say(f"local store: reused, {known.blob_endpoint}")
+                return known
+            say("local store: it runs and does not answer; starting it again")
+            stop()  # two servers on the same blobs would damage them
         binary = _installed(say)
         port = known.port if known and _free(known.port) else _any_port()
         key = known.key if known else base64.b64encode(secrets.token_bytes(64)).decode()
@@ -154,14 +158,9 @@ def _start(binary: Path, port: int, key: str) -> Store:
     store = Store(port, key, process.pid, started=True)
     try:
         _remember(store)
-        deadline = time.monotonic() + READY_SECONDS
-        while not _answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                end = (folder / "azurite.log").read_text(errors="replace").strip()[-500:]
-                raise Surroundings(
-                    f"the local store did not start: {end or 'no output'}", hint="vmoffer doctor"
-                )
-            time.sleep(0.1)
+        if not _comes_up(port, READY_SECONDS, process):
+            end = (folder / "azurite.log").read_text(errors="replace").strip()[-500:]
+            raise Surroundings(f"the local store did not start: {end or 'no output'}", hint="vmoffer doctor")
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -183,11 +182,12 @@ def _remember(store: Store) -> None:
 
 
 def _is_ours(pid: int) -> bool:
-    """A number alone proves nothing: after a reboot it may be somebody else's."""
+    """A number alone proves nothing: after a reboot it may be somebody else's. It serves our folder."""
     try:
-        return b"azurite-blob" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    return bytes(home() / "blobs") in arguments
 
 
 def _gone(pid: int, seconds: float) -> bool:
@@ -201,13 +201,23 @@ def _gone(pid: int, seconds: float) -> bool:
     return False
 
 
+def _comes_up(port: int, seconds: float, process: subprocess.Popen[bytes] | None = None) -> bool:
+    """Whether a store answers on `port` before the deadline, and before `process` ends."""
+    deadline = time.monotonic() + seconds
+    while not _answers(port):
+        if time.monotonic() > deadline or (process and process.poll() is not None):
+            return False
+        time.sleep(0.1)
+    return True
+
+
 def _answers(port: int) -> bool:
     """Whether an HTTP server that calls itself Azurite listens there."""
     connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
         connection.request("GET", f"/{ACCOUNT}?comp=list")
         return "azurite" in (connection.getresponse().getheader("Server") or "").lower()
-    except OSError:
+    except (OSError, HTTPException):
         return False
     finally:
         connection.close()

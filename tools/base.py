@@ -124,8 +124,10 @@ def _make(recipe: Recipe, mirrors: apt.Mirrors, shop: Path, paths: dict[str, Pat
         bios = table.bios
         grub.install(disk, boot.read_bytes(), core.read_bytes(), start=bios.offset, size=bios.bytes)
     finally:
-        # Owned by users of the namespace; and never into a mount that was left behind.
-        subprocess.run([*_inside(paths), "rm", "-rf", "--one-file-system", root], check=False)
+        if root.exists():
+            # Its files belong to users of the namespace; and never into a mount that was left behind.
+            empty: list[str | Path] = ["find", root, "-xdev", "-mindepth", "1", "-delete"]
+            subprocess.run([*_inside(paths), *empty], check=False)
 
 
 def _mode() -> str:

@@ -28,9 +28,8 @@ from validators.vhd import Container
 MIB, GIB = 1 << 20, 1 << 30
 LINUX_DATA = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 VERSION = "6.1.0-13-cloud-amd64"
-COMMAND_LINE = (
-    "root=UUID=1111 ro console=tty1 console=ttyS0,115200n8 earlyprintk=ttyS0,115200 rootdelay=300 net.ifnames=0"
-)
+COMMAND_LINE = "root=UUID=1111 ro console=tty1 console=ttyS0,115200n8 earlyprintk=ttyS0,115200"
+COMMAND_LINE += " rootdelay=300 net.ifnames=0"
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ menuentry 'Debian GNU/Linux' --class debian $menuentry_id_option 'gnulinux-simpl
 \tinitrd\t/boot/initrd.img-{version}
 }}
 submenu 'Advanced options for Debian GNU/Linux' $menuentry_id_option 'gnulinux-advanced-1111' {{
-\tmenuentry 'Debian GNU/Linux, with Linux {version}' --class debian $menuentry_id_option 'gnulinux-{version}' {{
+\tmenuentry 'Debian GNU/Linux, with Linux {version}' $menuentry_id_option 'gnulinux-{version}' {{
 \t\tlinux\t/boot/vmlinuz-{version} {line}
 \t\tinitrd\t/boot/initrd.img-{version}
 \t}}
@@ -188,7 +187,9 @@ def grub_cfg(line: str = COMMAND_LINE) -> str:
 
 def debian() -> dict[str, Content_]:
     """A generalized Debian 12 as the provisioner steps leave it: every rule passes or does not apply."""
-    modules = "\n".join(f"kernel/fs/{name}/{name}.ko:" for name in ("udf", "vfat", "mlx4_core", "mlx5_core", "mana"))
+    modules = "\n".join(
+        f"kernel/fs/{name}/{name}.ko:" for name in ("udf", "vfat", "mlx4_core", "mlx5_core", "mana")
+    )
     units = "/usr/lib/systemd/system"
     wants = "/etc/systemd/system/multi-user.target.wants"
     return {
@@ -206,7 +207,7 @@ def debian() -> dict[str, Content_]:
         "/etc/shadow": "root:*:19700:0:99999:7:::\ndaemon:*:19700::::::\nnobody:!:19700::::::\n",
         "/etc/sudoers": "Defaults\tenv_reset\nroot ALL=(ALL:ALL) ALL\n",
         "/root/.bashrc": "# ~/.bashrc\nPS1='# '\n",
-        "/etc/profile.d/lines.sh": "while read -r line; do echo \"$line\"; done </etc/motd\n",
+        "/etc/profile.d/lines.sh": 'while read -r line; do echo "$line"; done </etc/motd\n',
         "/etc/ssh/sshd_config": SSHD_CONFIG,
         "/usr/sbin/sshd": ELF64,
         f"{units}/ssh.service": "[Service]\n",
@@ -221,7 +222,9 @@ def debian() -> dict[str, Content_]:
         "/usr/lib/udev/rules.d/99-azure-product-uuid.rules": "#\n",
         "/usr/bin/cloud-init": "#!/usr/bin/python3\n",
         f"{units}/cloud-init.service": "[Service]\n",
-        "/etc/systemd/system/cloud-init.target.wants/cloud-init.service": Link("/lib/systemd/system/cloud-init.service"),
+        "/etc/systemd/system/cloud-init.target.wants/cloud-init.service": Link(
+            "/lib/systemd/system/cloud-init.service"
+        ),
         "/etc/cloud/cloud.cfg": "users:\n - default\ndisable_root: true\n",
         "/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg": "datasource_list: [ Azure ]\n",
         "/etc/network/interfaces": "auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n",
@@ -339,7 +342,7 @@ def unpack(files: Mapping[str, Content_], folder: Path) -> None:
 
 
 def write_disk(path: Path, files: Mapping[str, Content_], *, size_mib: int = 128, swap: bool = False) -> Path:
-    """A bootable-looking raw disk: GPT, BIOS boot, ESP, ext4 root last, made by sfdisk, mkfs.vfat and mke2fs."""
+    """A raw disk that looks bootable: GPT, BIOS boot, ESP, ext4 root; by sfdisk, mkfs.vfat and mke2fs."""
     need("mke2fs", "sfdisk", "mkfs.vfat", "mmd", "mcopy")
     tree = path.parent / f"{path.stem}.tree"
     tree.mkdir(parents=True)
@@ -353,14 +356,25 @@ def write_disk(path: Path, files: Mapping[str, Content_], *, size_mib: int = 128
         f"14 : start=2048, size=2048, type={BIOS_BOOT}\n15 : start=4096, size=69632, type={ESP}\n"
     )
     run("sfdisk", "--quiet", path, text=script)
-    run("mkfs.vfat", "-F", "32", "--offset", "4096", path, str(34 * 1024))
+    run("mkfs.vfat", "-i", "12345678", "-F", "32", "--offset", "4096", path, str(34 * 1024))
     esp = f"{path}@@{4096 * 512}"
     loader = tree.parent / "loader.efi"
     loader.write_bytes(b"MZ")
     run("mmd", "-i", esp, "::/EFI", "::/EFI/BOOT")
     run("mcopy", "-i", esp, loader, "::/EFI/BOOT/BOOTX64.EFI")
     root_kib = (size_mib - 41) * 1024
-    run("mke2fs", "-q", "-t", "ext4", "-E", f"offset={81920 * 512},root_owner=0:0", "-d", tree, path, f"{root_kib}k")
+    run(
+        "mke2fs",
+        "-q",
+        "-t",
+        "ext4",
+        "-E",
+        f"offset={81920 * 512},root_owner=0:0",
+        "-d",
+        tree,
+        path,
+        f"{root_kib}k",
+    )
     with path.open("r+b") as file:
         file.write(b"\xeb\x63")
         if swap:

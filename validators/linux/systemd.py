@@ -50,8 +50,8 @@ def first_boot(guest: Guest) -> bool:
 
 
 def _preset(guest: Guest, unit: str) -> str | None:
-    """The preset line that enables `unit` at first boot; the first matching line decides."""
-    if not first_boot(guest):
+    """What enables `unit` at first boot: the first preset line that matches, or none at all."""
+    if not first_boot(guest) or "[Install]" not in (text(guest, unit_file(guest, unit) or "/") or ""):
         return None
     files: dict[str, str] = {}
     for folder in reversed(PRESET_FOLDERS):
@@ -61,4 +61,5 @@ def _preset(guest: Guest, unit: str) -> str | None:
             action, _, pattern = line.partition(" ")
             if fnmatchcase(unit, pattern.strip().split(" ")[0]):
                 return f"{files[name]} (at first boot)" if action == "enable" else None
-    return None
+    # systemd enables what no preset speaks of.
+    return "the presets of the first boot"

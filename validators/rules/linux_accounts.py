@@ -13,7 +13,10 @@ BUILD_USERS = ("packer", "azureuser", "lisa", "vagrant")
 HISTORY = (".*sh_history", ".history")
 KEY_FILES = (".ssh/authorized_keys", ".ssh/authorized_keys2")
 # What cloud-init puts before root's key: it opens nothing but tells whom to log in as.
-STUB = re.compile(r"""^(?:no-[a-z0-9-]+,)*command="echo 'Please login as the user """)
+STUB = re.compile(
+    r"""(?:no-[A-Za-z0-9-]+,)*command="echo 'Please login as the user \\"[^"'\\]+\\" rather than the user """
+    r"""\\"root\\"\.';echo;sleep \d+(?:;exit \d+)?" """
+)
 BELONGINGS = (
     ".ssh/known_hosts", ".ssh/known_hosts.old", ".aws/credentials", ".azure/accessTokens.json",
     ".azure/msal_token_cache.json", ".azure/azureProfile.json", ".netrc", ".git-credentials",

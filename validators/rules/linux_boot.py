@@ -117,6 +117,8 @@ def kernel_resists_sack(case: Case) -> Answer:
     _, version = _kernel(case)
     if at_least(version, case.rule.limits["fixed_in"]):
         return met(f"kernel {version}")
+    if not at_least(version, case.rule.limits["oldest_fixed"]):
+        return unmet(f"kernel {version}")
     raise Undecidable(f"kernel {version}: whether the distribution has patched it is in its advisories")
 
 

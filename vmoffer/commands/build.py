@@ -56,13 +56,16 @@ def command(sku: str, builder: str | None, out: Path | None, publish: bool, keep
     folder = out / "packer" / chosen
     out.mkdir(parents=True, exist_ok=True)
     with _only_one(out), ExitStack() as work, ExitStack() as store:
+        scratch = Path(work.enter_context(tempfile.TemporaryDirectory(prefix="vmoffer-build-")))
         project.write(definition, chosen, folder)
         say(f"vmoffer: wrote the Packer project to {folder}")
-        packer, variables = _machinery(definition, chosen, work)
+        packer, variables = _machinery(definition, chosen, scratch)
         variables |= {"out": str(out), "sku": sku, "publish": str(publish).lower()}
         env = {
             **os.environ,
             **packer.env,
+            # Packer leaves its temporary files behind when it is killed: they go with `scratch`.
+            "TMPDIR": str(scratch),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         }
         if publish and chosen is Builder.QEMU:
@@ -105,7 +108,7 @@ def _only_one(out: Path) -> Iterator[None]:
         yield
 
 
-def _machinery(definition: Definition, builder: Builder, cleanup: ExitStack) -> tuple[Packer, dict[str, str]]:
+def _machinery(definition: Definition, builder: Builder, scratch: Path) -> tuple[Packer, dict[str, str]]:
     """Packer with the builder's plugin, and the template's variables that describe this machine."""
     from tools import base, machine, packer
 
@@ -114,9 +117,7 @@ def _machinery(definition: Definition, builder: Builder, cleanup: ExitStack) -> 
     here = machine.look()
     say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
     ready = packer.ensure(["qemu"], say)
-    secret, public = _build_key(
-        Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="vmoffer-key-")))
-    )
+    secret, public = _build_key(scratch)
     variables = {
         "accelerator": here.accelerator,
         "cpu_model": here.cpu_model,

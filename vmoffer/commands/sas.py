@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from generator.errors import NotMet, Unusable
+from generator.errors import NotMet, Surroundings, Unusable
 
 PROFILES = click.Choice(["strict", "guide-2015"])
 
@@ -102,3 +102,6 @@ def check(uris: tuple[str, ...], path: Path | None, profile: str, offline: bool,
         raise NotMet(
             f"Partner Center would refuse this: {', '.join(failed)}", hint="vmoffer sas make makes a good one"
         )
+    for each in found:
+        if each.status is Status.UNDECIDABLE:
+            raise Surroundings(each.evidence, where=each.where, hint="--offline only reads the URI")

@@ -24,7 +24,8 @@ source "qemu" "gen2" {
   output_directory = "${var.out}/gen2/raw"
   vm_name          = "os.raw"
 
-  machine_type       = "q35"
+  # Not q35: its SATA is a controller that cloud kernels have no driver for, and the seed is on a CD.
+  machine_type       = "pc"
   efi_boot           = true
   efi_firmware_code  = var.efi_firmware_code
   efi_firmware_vars  = var.efi_firmware_vars
@@ -68,6 +69,7 @@ source "qemu" "gen1" {
   output_directory = "${var.out}/gen1/raw"
   vm_name          = "os.raw"
 
+  # Not q35: its SATA is a controller that cloud kernels have no driver for, and the seed is on a CD.
   machine_type       = "pc"
   qemu_binary        = var.qemu_binary
   accelerator        = var.accelerator

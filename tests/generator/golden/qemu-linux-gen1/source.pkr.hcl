@@ -24,6 +24,7 @@ source "qemu" "gen1" {
   output_directory = "${var.out}/gen1/raw"
   vm_name          = "os.raw"
 
+  # Not q35: its SATA is a controller that cloud kernels have no driver for, and the seed is on a CD.
   machine_type       = "pc"
   qemu_binary        = var.qemu_binary
   accelerator        = var.accelerator

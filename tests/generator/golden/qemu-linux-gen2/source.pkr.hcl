@@ -25,7 +25,8 @@ source "qemu" "gen2" {
   output_directory     = "${var.out}/gen2/raw"
   vm_name              = "os.raw"
 
-  machine_type       = "q35"
+  # Not q35: its SATA is a controller that cloud kernels have no driver for, and the seed is on a CD.
+  machine_type       = "pc"
   efi_boot           = true
   efi_firmware_code  = var.efi_firmware_code
   efi_firmware_vars  = var.efi_firmware_vars

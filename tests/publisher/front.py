@@ -1,0 +1,90 @@
+"""A server in front of the store that misbehaves as told: real sockets, real HTTP."""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+Fault = str  # "busy": answer 503 · "cut": let half of the body through · "hang": never answer · "": pass on
+BUSY = (
+    b"HTTP/1.1 503 Server Busy\r\nx-ms-error-code: ServerBusy\r\n"
+    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+)
+
+
+@dataclass
+class Front:
+    """`plan` decides on each request by its method, its target and how many came before it."""
+
+    port: int
+    upstream: int
+    plan: Callable[[str, str, int], Fault] = lambda method, target, count: ""
+    seen: list[tuple[str, str, Fault]] = field(default_factory=list)
+    body_bytes: int = 0  # of PUTs that the store got whole
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def decide(self, method: str, target: str) -> Fault:
+        with self.lock:
+            fault = self.plan(method, target, len(self.seen))
+            self.seen.append((method, target, fault))
+            return fault
+
+    def faults(self, fault: Fault) -> int:
+        return sum(1 for _, _, each in self.seen if each == fault)
+
+
+@contextmanager
+def in_front_of(upstream: int) -> Iterator[Front]:
+    """A front on a port of its own."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                _serve(self.rfile, self.connection, front)
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        front = Front(server.server_address[1], upstream)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield front
+        server.shutdown()
+
+
+def _serve(reader: object, client: socket.socket, front: Front) -> None:
+    """One request per connection is enough: the clients open a new one."""
+    lines = []
+    while (line := reader.readline()) not in (b"\r\n", b""):  # type: ignore[attr-defined]
+        lines.append(line)
+    if not lines:
+        return
+    method, target, _ = lines[0].decode().split(" ", 2)
+    length = 0
+    for line in lines[1:]:
+        if line.lower().startswith(b"content-length:"):
+            length = int(line.split(b":")[1])
+    # Host stays as it is: the SAS and the shared key do not sign it.
+    head = b"".join(line for line in lines if not line.lower().startswith(b"connection:"))
+    fault = front.decide(method, target)
+    body = reader.read(length // 2 if fault == "cut" else length)  # type: ignore[attr-defined]
+    if fault == "busy":
+        client.sendall(BUSY)
+        return
+    if fault == "hang":
+        threading.Event().wait(30)
+        return
+    with socket.create_connection(("127.0.0.1", front.upstream)) as store:
+        store.sendall(head + b"Connection: close\r\n\r\n" + body)
+        if fault == "cut" and method == "PUT":
+            return  # both sides find their connection closed
+        answer = b"".join(iter(lambda: store.recv(1 << 16), b""))
+    if method == "PUT":
+        with front.lock:
+            front.body_bytes += len(body)
+    client.sendall(answer[: len(answer) // 2] if fault == "cut" else answer)

@@ -1,0 +1,346 @@
+"""Uploads against the real store, and against one that misbehaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.errors import NotMet, Surroundings, Unusable
+from publisher import store, upload
+from publisher.extents import BLOCK, CELL, PAGE, Coverage, Range, blocks, extents, pieces
+from publisher.patience import Patience
+from tests.publisher.front import Front, in_front_of
+from tools import azurite
+from validators.footer import MIB
+
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
+Make = Callable[..., Path]
+
+
+def quick() -> Patience:
+    return Patience(first=0.01, longest=0.1, limit=20)
+
+
+@pytest.fixture
+def front(local: azurite.Store) -> Iterator[Front]:
+    with in_front_of(local.port) as each:
+        yield each
+
+
+def through(front: Front, env: dict[str, str], container: ContainerClient) -> ContainerClient:
+    """The same container, reached through `front`."""
+    text = env["AZURE_STORAGE_CONNECTION_STRING"].replace(f":{front.upstream}/", f":{front.port}/")
+    return store.connect(container.container_name, {"AZURE_STORAGE_CONNECTION_STRING": text})
+
+
+def content(container: ContainerClient, name: str) -> bytes:
+    return bytes(container.download_blob(name).readall())
+
+
+def metadata(container: ContainerClient, name: str) -> dict[str, str]:
+    return dict(container.get_blob_client(name).get_blob_properties().metadata)
+
+
+def test_a_blob_equals_its_file_and_says_so(container: ContainerClient, make_disk: Make) -> None:
+    path, seen = make_disk(), []
+    done = upload.upload(path, container, advance=seen.append)
+    assert content(container, path.name) == path.read_bytes()
+    assert container.get_blob_client(path.name).get_blob_properties().blob_type == "PageBlob"
+    assert metadata(container, path.name) == {upload.PROVEN: done.digest}
+    assert done.sent == done.data < 7 * MIB < done.size
+    assert sum(seen) == upload.data_bytes(path)
+
+
+def test_a_second_run_sends_nothing(container: ContainerClient, make_disk: Make) -> None:
+    path = make_disk()
+    first = upload.upload(path, container)
+    again = upload.upload(path, container)
+    assert (again.sent, again.data, again.digest) == (0, first.data, first.digest)
+
+
+def test_a_copy_without_holes_is_the_same_disk(
+    container: ContainerClient, make_disk: Make, tmp_path: Path
+) -> None:
+    path = make_disk()
+    first = upload.upload(path, container)
+    dense = tmp_path / "dense" / path.name
+    dense.parent.mkdir()
+    dense.write_bytes(path.read_bytes())
+    assert upload.data_bytes(dense) > 4 * upload.data_bytes(path)
+    again = upload.upload(dense, container)
+    assert (again.sent, again.digest) == (0, first.digest)
+
+
+def test_a_disk_of_zeros_sends_only_its_footer(container: ContainerClient, make_disk: Make) -> None:
+    path = make_disk(writes=[])
+    done = upload.upload(path, container)
+    assert (done.sent, done.data) == (512, 512)
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_changed_disk_replaces_the_blob_of_the_local_store(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    upload.upload(make_disk(), container)
+    path = make_disk(writes=[(20 * MIB, b"new" * 1000)])
+    done = upload.upload(path, container)
+    assert content(container, path.name) == path.read_bytes()
+    assert metadata(container, path.name) == {upload.PROVEN: done.digest}
+    listed = container.get_blob_client(path.name).list_page_ranges()
+    assert sum(page.end + 1 - page.start for page in listed if not page.cleared) == done.data
+
+
+def test_a_finished_blob_elsewhere_is_replaced_only_with_overwrite(
+    container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "is_local", lambda url: False)
+    path = make_disk()
+    first = upload.upload(path, container)
+    path = make_disk(mib=33)
+    with pytest.raises(Unusable, match="another content"):
+        upload.upload(path, container)
+    assert metadata(container, path.name) == {upload.PROVEN: first.digest}
+    upload.upload(path, container, overwrite=True)
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_blob_that_was_not_finished_is_never_taken_for_proven(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk()
+    blob = container.get_blob_client(path.name)
+    blob.create_page_blob(path.stat().st_size, metadata={upload.STARTED: "yes"})
+    blob.upload_page(b"\xff" * 4096, 10 * MIB, 4096)  # an older disk, where this one has other data
+    blob.upload_page(b"\xff" * 4096, 20 * MIB, 4096)  # and where it has a hole
+    done = upload.upload(path, container)
+    assert content(container, path.name) == path.read_bytes()
+    assert metadata(container, path.name) == {upload.PROVEN: done.digest}
+
+
+def test_one_list_of_pages_is_enough(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    upload.upload(make_disk(), through(front, env, container))
+    assert sum("comp=pagelist" in target for _, target, _ in front.seen) == 1
+
+
+def test_a_storm_of_503_is_waited_out(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path = make_disk()
+    front.plan = lambda method, target, count: "busy" if 3 < count < 30 else ""
+    done = upload.upload(path, through(front, env, container), patience=quick())
+    assert front.faults("busy") > 20
+    assert done.sent == done.data
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_cut_connections_are_repeated(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path = make_disk()
+    cut = iter(range(6))
+    front.plan = lambda method, target, count: (
+        "cut" if count > 5 and count % 2 and next(cut, None) is not None else ""
+    )
+    upload.upload(path, through(front, env, container), patience=quick())
+    assert front.faults("cut") == 6
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_storage_that_stays_busy_ends_the_upload_with_status_3_and_no_proof(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path, target = make_disk(), through(front, env, container)
+    front.plan = lambda method, target, count: "busy" if "comp=page" in target and method == "PUT" else ""
+    with pytest.raises(Surroundings, match="503") as raised:
+        upload.upload(path, target, patience=Patience(first=0.01, longest=0.05, limit=0.3))
+    assert upload.PROVEN not in metadata(container, path.name)
+    key = container.credential.account_key
+    assert key not in str(raised.value) + str(raised.value.hint) + str(raised.value.where)
+
+
+def test_a_killed_upload_continues_where_it_was(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path = make_disk(mib=64, writes=[(4 * MIB * n, os.urandom(4 * MIB)) for n in range(8)])
+    target = through(front, env, container)
+    stop = threading.Event()
+
+    def plan(method: str, target: str, count: int) -> str:
+        if method == "PUT" and "comp=page" in target and front.body_bytes >= 16 * MIB:
+            stop.set()
+            return "hang"
+        return ""
+
+    front.plan = plan
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom publisher import store, upload\n"
+        "upload.upload(Path(sys.argv[1]), store.connect(sys.argv[2], os.environ), parallel=2)"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, path, target.container_name],
+        env={**os.environ, "AZURE_STORAGE_CONNECTION_STRING": _string(front, env)},
+        stderr=subprocess.DEVNULL,
+    )
+    assert stop.wait(30)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert upload.PROVEN not in metadata(container, path.name)
+    front.plan = lambda method, target, count: ""
+    done = upload.upload(path, target)
+    assert 0 < done.sent <= done.data - 16 * MIB
+    assert content(container, path.name) == path.read_bytes()
+
+
+def _string(front: Front, env: dict[str, str]) -> str:
+    return env["AZURE_STORAGE_CONNECTION_STRING"].replace(f":{front.upstream}/", f":{front.port}/")
+
+
+def test_ctrl_c_ends_an_upload_that_waits_for_a_busy_storage(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path = make_disk()
+    busy = threading.Event()
+
+    def plan(method: str, target: str, count: int) -> str:
+        if "comp=page" not in target:
+            return ""
+        busy.set()
+        return "busy"
+
+    front.plan = plan
+    child = subprocess.Popen(
+        [sys.executable, "-m", "vmoffer", "upload", path, "--container", container.container_name],
+        env={**os.environ, "AZURE_STORAGE_CONNECTION_STRING": _string(front, env)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert busy.wait(30)
+    time.sleep(2)  # into a pause between two tries
+    child.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, said = child.communicate(timeout=30)
+    assert time.monotonic() - began < 3
+    assert child.returncode == 130, said
+    assert "Traceback" not in said
+
+
+def test_a_file_that_changes_meanwhile_is_not_proven(container: ContainerClient, make_disk: Make) -> None:
+    path = make_disk()
+
+    def change(count: int) -> None:
+        with path.open("r+b") as file:
+            file.write(b"x")
+        os.utime(path, ns=(1, 1))
+
+    with pytest.raises(Surroundings, match="changed"):
+        upload.upload(path, container, advance=change)
+    assert upload.PROVEN not in metadata(container, path.name)
+
+
+def test_two_uploads_to_one_blob_do_not_both_succeed(container: ContainerClient, make_disk: Make) -> None:
+    path = make_disk()
+    started = []
+
+    def other(count: int) -> None:
+        if not started:
+            started.append(True)
+            container.get_blob_client(path.name).set_blob_metadata({upload.STARTED: "other"})
+
+    with pytest.raises(Surroundings, match="another upload"):
+        upload.upload(path, container, advance=other)
+
+
+@pytest.mark.parametrize("name", ["a b.vhd", "a%20.vhd", 'a".vhd', "a'.vhd", "disk.raw", "a.vhd\n"])
+def test_names_that_certification_cannot_download_are_refused(
+    name: str, container: ContainerClient, make_disk: Make
+) -> None:
+    with pytest.raises(NotMet) as raised:
+        upload.upload(make_disk(name), container)
+    assert raised.value.rule == "DSK-BLOB-002"
+
+
+@pytest.mark.parametrize("size", [0, 511, 1000])
+def test_a_file_that_is_no_whole_number_of_pages_is_refused(
+    size: int, container: ContainerClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "odd.vhd"
+    path.write_bytes(b"x" * size)
+    with pytest.raises(Unusable, match="pages"):
+        upload.upload(path, container)
+
+
+def test_many_threads_say_nothing_on_the_side(
+    container: ContainerClient, make_disk: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = make_disk(mib=64, writes=[(MIB * n, b"x" * MIB) for n in range(0, 64, 2)])
+    upload.upload(path, container, parallel=32)
+    assert capfd.readouterr() == ("", "")
+
+
+ranges = st.lists(
+    st.tuples(st.integers(0, 40), st.integers(1, 12)).map(lambda pair: Range(pair[0], sum(pair))), max_size=8
+)
+
+
+@given(ranges, ranges)
+def test_gaps_and_what_is_within_make_up_the_whole(known: list[Range], asked: list[Range]) -> None:
+    covered = {byte for part in known for byte in range(part.start, part.end)}
+    coverage = Coverage(known)
+    for part in asked:
+        wanted = set(range(part.start, part.end))
+        assert {b for gap in coverage.gaps(part) for b in range(gap.start, gap.end)} == wanted - covered
+        assert {b for each in coverage.within(part) for b in range(each.start, each.end)} == wanted & covered
+        assert coverage.covers(part) == (wanted <= covered)
+
+
+@given(
+    st.dictionaries(st.integers(0, BLOCK // PAGE - 1), st.integers(1, 255), max_size=12), st.integers(1, 8)
+)
+def test_pieces_hold_every_byte_that_is_not_zero(pages: dict[int, int], cells: int) -> None:
+    data = bytearray(cells * CELL - PAGE)
+    for page, value in pages.items():
+        if page * PAGE < len(data):
+            data[page * PAGE] = value
+    found = pieces(bytes(data), BLOCK)
+    outside = bytearray(data)
+    for part in found:
+        assert part.start % PAGE == 0
+        assert part.end <= BLOCK + len(data)
+        assert any(data[part.start - BLOCK : part.end - BLOCK])
+        outside[part.start - BLOCK : part.end - BLOCK] = bytes(part.length)
+    assert not any(outside)
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 2)), max_size=6, unique_by=lambda pair: pair[0]))
+def test_blocks_cover_all_extents_of_a_real_file(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[int, int]]
+) -> None:
+    path, size = tmp_path_factory.getbasetemp() / "blocks.raw", 33 * MIB + PAGE
+    with path.open("wb") as file:
+        file.truncate(size)
+        for at, length in parts:
+            file.seek(at * MIB + 700)
+            file.write(b"x" * length * 5000)
+    with path.open("rb") as file:
+        found = list(extents(file.fileno(), size))
+        cut = list(blocks(found, size))
+    assert sum(held for _, held in cut) == sum(part.length for part in found)
+    whole = Coverage(block for block, _ in cut)
+    assert all(whole.covers(part) for part in found)
+    assert len({block.start for block, _ in cut}) == len(cut)
+    assert all(block.start % BLOCK == 0 and block.end <= size for block, _ in cut)

@@ -1,0 +1,407 @@
+# ruff: noqa: E501 - a row is a line
+"""For every rule that decides: images that meet it and images that do not. A new rule needs new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from images import (
+    BIOS,
+    COMMAND_LINE,
+    EFI,
+    ELF32,
+    ELF_ARM64,
+    GIB,
+    MIB,
+    ROOT,
+    SSHD_CONFIG,
+    VERSION,
+    WAAGENT_CONF,
+    Content_,
+    Device,
+    Link,
+    grub_cfg,
+    initramfs,
+)  # fmt: skip
+
+from generator.model import Generation
+from validators.filesystems import Content
+from validators.footer import make_footer
+from validators.partitions import LINUX_LVM, LINUX_SWAP, MBR_SWAP, Partition
+
+
+@dataclass(frozen=True)
+class Row:
+    """`files` laid over the clean Debian, `disk` over the clean disk; `evidence` must be in the outcome."""
+
+    rule: str
+    status: str
+    files: Mapping[str, Content_] = field(default_factory=dict)
+    disk: Mapping[str, Any] = field(default_factory=dict)
+    sku: Mapping[str, Any] | None = None
+    profile: str = "strict"
+    evidence: str = ""
+
+
+def line(*remove: str, add: str = "") -> dict[str, Content_]:
+    """The clean command line without the words that start like `remove`, and with `add`."""
+    words = [word for word in COMMAND_LINE.split() if not word.startswith(remove or ("\0",))]
+    return {"/boot/grub/grub.cfg": grub_cfg(" ".join([*words, add]).strip())}
+
+
+def agent(*changes: str, drop: str = "\0") -> dict[str, Content_]:
+    kept = [entry for entry in WAAGENT_CONF.splitlines() if not entry.startswith(drop)]
+    return {"/etc/waagent.conf": "\n".join([*kept, *changes]) + "\n"}
+
+
+def version(number: str) -> dict[str, Content_]:
+    path = "/usr/lib/python3/dist-packages/azurelinuxagent/common/version.py"
+    return {path: f"AGENT_VERSION = '{number}'\n"}
+
+
+def rhel(files: Mapping[str, Content_], major: str = "8") -> dict[str, Content_]:
+    return {"/usr/lib/os-release": f'ID="rhel"\nVERSION_ID="{major}.4"\n', **files}
+
+
+def sshd(content: str) -> dict[str, Content_]:
+    return {"/etc/ssh/sshd_config": content}
+
+
+SWAP = Partition(3, 20 * GIB, GIB, LINUX_SWAP, "", Content("unknown"))
+UNTYPED_SWAP = Partition(3, 20 * GIB, GIB, ROOT.type, "", Content("swap"))
+LVM = Partition(3, 20 * GIB, GIB, LINUX_LVM, "", Content("lvm"))
+LUKS = Partition(3, 20 * GIB, GIB, ROOT.type, "", Content("luks"))
+BITLOCKER = Partition(3, 20 * GIB, GIB, "x", "", Content("bitlocker"))
+DATA = {"role": "data", "name": "debian-12-1.0.0-gen2-data-0.vhd", "system": None, "roots": ()}
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+NM = {"/usr/lib/systemd/system/NetworkManager.service": "", f"{WANTS}/NetworkManager.service": Link("x")}
+NO_CLOUD_INIT: dict[str, Content_] = {"/usr/bin/cloud-init": None}
+RAW = {"kind": "raw", "footer": None, "footer_bytes": 0}
+BROKEN = replace(make_footer(30 * GIB), checksum=1)
+NO_LINK: dict[str, Content_] = {
+    f"{WANTS}/ssh.service": None,
+    "/usr/lib/systemd/system/ssh.service": "[Install]\nWantedBy=multi-user.target\n",
+}
+STUB = (
+    "no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command=\"echo 'Please login as the user"
+    ' \\"debian\\" rather than the user \\"root\\".\';echo;sleep 10;exit 142" ssh-ed25519 AAAA\n'
+)
+NVME = {"properties": {"nvme": True}}
+ACCELERATED = {"properties": {"accelerated_networking": True}}
+TRUSTED = {"properties": {"trusted_launch": True}}
+CLOSED = {"properties": {"remote_connection": False}}
+DISK_0 = {"data_disks": [{"lun": 0, "size_gib": 4}]}
+SIGNED_SWAP = bytes(4086) + b"SWAPSPACE2"
+CONFIG = f"/boot/config-{VERSION}"
+INITRD = f"/boot/initrd.img-{VERSION}"
+
+ROWS = [
+    # --- the disk ------------------------------------------------------------------------------------------
+    Row("DSK-FMT-001", "pass"),
+    Row("DSK-FMT-001", "fail", disk={"container": RAW}, evidence="raw"),
+    Row("DSK-FMT-001", "fail", disk={"container": {"footer_bytes": 511}}),
+    Row("DSK-FMT-002", "pass"),
+    Row("DSK-FMT-002", "fail", disk={"container": {"kind": "vhd-dynamic"}}, evidence="dynamic"),
+    Row("DSK-FMT-003", "pass"),
+    Row("DSK-FMT-003", "fail", disk={"container": {"footer": BROKEN}}, evidence="0x00000001"),
+    Row("DSK-FMT-004", "pass"),
+    Row("DSK-FMT-004", "fail", disk={"container": {"file_bytes": 30 * GIB}}),
+    Row("DSK-ALIGN-001", "pass"),
+    Row("DSK-ALIGN-001", "fail", disk={"size": 30 * GIB + 512}, evidence="512 bytes"),
+    Row("DSK-SIZE-001", "pass"),
+    Row("DSK-SIZE-001", "fail", disk={"size": 19 * MIB}),
+    Row("DSK-SIZE-002", "pass"),
+    Row("DSK-SIZE-002", "pass", sku={}),
+    Row("DSK-SIZE-002", "fail", disk={"size": 1024 * GIB}),
+    Row("DSK-SIZE-002", "warn", disk={"size": 20 * GIB}, evidence="advised"),
+    Row("DSK-SIZE-002", "fail", disk={"size": 20 * GIB}, profile="guide-2015"),
+    Row("DSK-SIZE-002", "fail", disk={"size": 31 * GIB}, sku={}, evidence="definition says 30 GiB"),
+    Row("DSK-SIZE-003", "pass", disk={"system": "windows", "size": 127 * GIB}),
+    Row("DSK-SIZE-003", "fail", disk={"system": "windows", "size": 251 * GIB}),
+    Row("DSK-SIZE-004", "pass"),
+    Row("DSK-SIZE-004", "warn", disk={"size": 501 * GIB}),
+    Row("DSK-SIZE-004", "warn", disk={"size": 260 * GIB}, evidence="empty"),
+    Row("DSK-SIZE-005", "pass", disk={**DATA, "size": 4 * GIB}),
+    Row("DSK-SIZE-005", "fail", disk={**DATA, "size": 1024 * GIB}),
+    Row("DSK-SIZE-005", "pass", disk={**DATA, "size": 1024 * GIB}, profile="guide-2015"),
+    Row("DSK-SIZE-005", "fail", disk={**DATA, "size": 5 * GIB}, sku=DISK_0, evidence="definition"),
+    Row("DSK-SIZE-006", "pass", disk={"generation": Generation.GEN1}),
+    Row("DSK-SIZE-006", "fail", disk={"generation": Generation.GEN1, "size": 2049 * GIB}),
+    Row("DSK-SPARSE-001", "pass"),
+    Row("DSK-SPARSE-001", "warn", disk={"container": {"allocated_bytes": 30 * GIB + 4096}}),
+    Row("DSK-GPT-001", "pass"),
+    Row("DSK-GPT-001", "fail", disk={"partitions": (ROOT, replace(BIOS, start=34 * 512), EFI)}),
+    Row("DSK-GPT-001", "fail", disk={"data": {40 * 512: b"tag"}}, evidence="LBA 40"),
+    Row("DSK-GPT-001", "skip", disk={"scheme": "mbr"}),
+    Row("DSK-GEN-001", "pass"),
+    Row("DSK-GEN-001", "pass", disk={"generation": None}, evidence="no generation"),
+    Row("DSK-GEN-001", "pass", disk={"generation": Generation.GEN1}),
+    Row("DSK-GEN-001", "fail", disk={"generation": Generation.GEN1, "partitions": (ROOT, EFI)}),
+    Row("DSK-GEN-001", "fail", disk={"generation": Generation.GEN1, "boot_code": False}),
+    Row("DSK-GEN-001", "fail", disk={"partitions": (ROOT, BIOS)}),
+    Row("DSK-GEN-001", "fail", disk={"partitions": (ROOT, replace(EFI, content=Content("ext")))}),
+    Row("DSK-GEN-002", "pass"),
+    Row("DSK-GEN-002", "fail", disk={"loader": {"/EFI/debian/shimx64.efi": b"MZ"}}),
+    Row("DSK-GEN-002", "fail", disk={"loader": {"/EFI/BOOT/BOOTX64.EFI": b""}}),
+    Row("DSK-GEN-002", "skip", disk={"generation": Generation.GEN1}),
+    Row("DSK-GEN-003", "pass"),
+    Row("DSK-GEN-003", "fail", {"/usr/lib/systemd/systemd": ELF_ARM64}),
+    Row("DSK-GEN-003", "fail", disk={"generation": Generation.ARM64}),
+    Row("DSK-PART-001", "pass"),
+    Row("DSK-PART-001", "warn", disk={"roots": (ROOT, LUKS)}, evidence="2 root"),
+    Row("DSK-PART-001", "undecidable", disk={"roots": ()}),
+    Row("DSK-LVM-001", "pass"),
+    Row("DSK-LVM-001", "warn", disk={"partitions": (ROOT, LVM)}),
+    Row("DSK-FS-001", "pass"),
+    Row("DSK-FS-001", "warn", {"/etc/fstab": "/dev/sda1 / ext4 defaults 0 1\n"}, evidence="/dev/sda1"),
+    Row("DSK-FS-001", "fail", {"/etc/fstab": "/dev/sda1 / ext4 defaults 0 1\n"}, sku=NVME),
+    Row("DSK-DATA-001", "pass", sku={}),
+    Row("DSK-DATA-001", "fail", sku=DISK_0, evidence="debian-12-1.0.0-gen2-data-0.vhd"),
+    Row("DSK-DATA-001", "fail", sku={"data_disks": [{"lun": 1, "size_gib": 4}]}, evidence="LUN"),
+    Row("DSK-DATA-001", "undecidable", disk={"name": "base.raw"}, sku=DISK_0),
+    Row("DSK-BLOB-002", "pass"),
+    Row("DSK-BLOB-002", "fail", disk={"name": "my disk.vhd"}),
+    Row("DSK-BLOB-002", "fail", disk={"name": "a%20b.vhd"}),
+    Row("DSK-BLOB-002", "fail", disk={"name": "os.raw"}),
+    Row("DSK-ENC-001", "pass"),
+    Row("DSK-ENC-001", "warn", disk={"partitions": (ROOT, LUKS)}),
+    Row("DSK-ENC-001", "fail", disk={"partitions": (BITLOCKER,), "system": "windows"}),
+    Row("DSK-OS-001", "pass", sku={}),
+    Row("DSK-OS-001", "fail", disk={"system": "windows"}, sku={}),
+    Row("DSK-OS-001", "warn", {"/usr/lib/os-release": "ID=fedora\n"}, sku={}),
+    Row("DSK-OS-001", "undecidable", disk={"system": None}, sku={}),
+    # --- the agent and provisioning --------------------------------------------------------------------
+    Row("LNX-AGENT-001", "pass"),
+    Row("LNX-AGENT-001", "fail", {"/usr/sbin/waagent": None}),
+    Row("LNX-AGENT-002", "pass"),
+    Row("LNX-AGENT-002", "pass", version("2.2.53.1")),
+    Row("LNX-AGENT-002", "fail", {**version("2.2.52"), **agent("AutoUpdate.Enabled=n")}, evidence="lisa: 2.2.53.1"),
+    Row("LNX-AGENT-002", "warn", version("2.2.45"), evidence="updates itself"),
+    Row("LNX-AGENT-002", "pass", version("2.2.45"), profile="tool"),
+    Row("LNX-AGENT-003", "pass"),
+    Row("LNX-AGENT-003", "warn", version("2.7.3.0")),
+    Row("LNX-AGENT-004", "pass"),
+    Row("LNX-AGENT-004", "fail", {f"{WANTS}/walinuxagent.service": None}),
+    Row("LNX-AGENT-004", "fail", {"/etc/systemd/system/walinuxagent.service": Link("/dev/null")}),
+    Row("LNX-AGENT-005", "pass"),
+    Row("LNX-AGENT-005", "warn", agent("AutoUpdate.Enabled=n")),
+    Row("LNX-AGENT-005", "warn", agent("AutoUpdate.UpdateToLatestVersion=n")),
+    Row("LNX-AGENT-006", "pass"),
+    Row("LNX-AGENT-006", "fail", agent("Extensions.Enabled=n", drop="Extensions")),
+    Row("LNX-AGENT-006", "pass", agent("Extensions.Enabled=n"), sku={"properties": {"extensions": False}}),
+    Row("LNX-AGENT-007", "pass"),
+    Row("LNX-AGENT-007", "warn", {"/etc/waagent.conf": None}),
+    Row("LNX-PROV-001", "pass"),
+    Row("LNX-PROV-001", "fail", agent("Provisioning.Agent=disabled", drop="Provisioning.Agent")),
+    Row("LNX-PROV-001", "fail", NO_CLOUD_INIT, evidence="does not start"),
+    Row("LNX-PROV-001", "pass", {**NO_CLOUD_INIT, **agent(drop="Provisioning.Agent")}),
+    Row("LNX-PROV-002", "pass"),
+    Row("LNX-PROV-002", "warn", {"/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg": None}),
+    Row("LNX-PROV-002", "warn", {"/etc/cloud/cloud.cfg.d/95.cfg": "datasource_list: [NoCloud, Azure]\n"}),
+    Row("LNX-PROV-002", "fail", {"/etc/cloud/cloud-init.disabled": ""}, sku={"properties": {"cloud_init": True}}),
+    Row("LNX-PROV-003", "pass"),
+    Row("LNX-PROV-003", "fail", {"/etc/modprobe.d/cis.conf": "install udf /bin/true\n"}, evidence="udf"),
+    Row("LNX-PROV-003", "fail", {f"/usr/lib/modules/{VERSION}/modules.dep": "kernel/fs/fat/vfat.ko:\n"}),
+    Row("LNX-IO-001", "pass"),
+    Row("LNX-IO-001", "warn", agent(drop="OS.Root")),
+    Row("LNX-UDEV-001", "pass"),
+    Row("LNX-UDEV-001", "warn", {"/usr/lib/udev/rules.d/66-azure-storage.rules": None}),
+    Row("LNX-UDEV-002", "pass"),
+    Row("LNX-UDEV-002", "fail", {"/etc/udev/rules.d/70-persistent-net.rules": ""}),
+    Row("LNX-UDEV-002", "fail", {"/lib/udev/rules.d/75-persistent-net-generator.rules": "", "/lib": None}),
+    # --- the kernel ------------------------------------------------------------------------------------
+    Row("LNX-KERN-001", "pass"),
+    Row("LNX-KERN-001", "fail", line("console="), evidence="no console=ttyS0"),
+    Row("LNX-KERN-001", "fail", disk={"generation": Generation.ARM64}, evidence="ttyAMA0"),
+    Row("LNX-KERN-001", "undecidable", {"/boot/grub/grub.cfg": None}),
+    Row("LNX-KERN-002", "pass"),
+    Row("LNX-KERN-002", "fail", line("earlyprintk")),
+    Row("LNX-KERN-002", "warn", line("earlyprintk"), profile="tool"),
+    Row("LNX-KERN-003", "pass"),
+    Row("LNX-KERN-003", "warn", line("rootdelay")),
+    Row("LNX-KERN-003", "fail", line("rootdelay", add="rootdelay=30"), profile="guide-2015", evidence="=30"),
+    Row("LNX-KERN-004", "pass"),
+    Row("LNX-KERN-004", "pass", {**line("net."), "/etc/systemd/network/99-default.link": Link("/dev/null")}),
+    Row("LNX-KERN-004", "warn", line("net.")),
+    Row("LNX-KERN-005", "pass"),
+    Row("LNX-KERN-005", "warn", line(add="quiet")),
+    Row("LNX-KERN-006", "pass"),
+    Row("LNX-KERN-006", "fail", line(add="libata.atapi_enabled=0")),
+    Row("LNX-KERN-007", "pass"),
+    Row("LNX-KERN-007", "pass", {CONFIG: "CONFIG_HYPERV=y\nCONFIG_HYPERV_STORAGE=y\nCONFIG_HYPERV_NET=y\n"
+                                 "CONFIG_HYPERV_KEYBOARD=y\n", INITRD: b""}, evidence="built into"),
+    Row("LNX-KERN-007", "fail", {INITRD: initramfs("hv_vmbus", "hv_netvsc")}, evidence="hv_storvsc"),
+    Row("LNX-KERN-007", "warn", {INITRD: initramfs("hv_vmbus", "hv_storvsc", "hv_netvsc")}),
+    Row("LNX-KERN-007", "undecidable", {INITRD: b"\x02\x21\x4c\x18 lz4"}, evidence="lz4"),
+    Row("LNX-KERN-007", "undecidable", {INITRD: None}, evidence="not in the image"),
+    Row("LNX-KERN-008", "pass"),
+    Row("LNX-KERN-008", "warn", {CONFIG: "CONFIG_WATCHDOG=y\n# CONFIG_CIFS is not set\n"}),
+    Row("LNX-KERN-009", "pass"),
+    Row("LNX-KERN-009", "undecidable", {
+        "/boot/grub/grub.cfg": grub_cfg().replace(VERSION, "4.19.0-5-amd64"), "/boot/vmlinuz-4.19.0-5-amd64": b"MZ",
+    }),
+    Row("LNX-KERN-009", "fail", {
+        "/boot/grub/grub.cfg": grub_cfg().replace(VERSION, "2.6.18-5"), "/boot/vmlinuz-2.6.18-5": b"MZ",
+    }),
+    Row("LNX-KERN-010", "pass"),
+    Row("LNX-KERN-010", "warn", {
+        "/boot/grub/grub.cfg": grub_cfg().replace(VERSION, "2.6.32-5"), "/boot/vmlinuz-2.6.32-5": b"MZ",
+    }),
+    Row("LNX-ARCH-001", "pass"),
+    Row("LNX-ARCH-001", "fail", {"/usr/lib/systemd/systemd": ELF32}, evidence="i386"),
+    Row("LNX-NVME-001", "pass", line(add="nvme_core.io_timeout=240"), sku=NVME),
+    Row("LNX-NVME-001", "fail", sku=NVME),
+    Row("LNX-NVME-001", "fail", {**line(add="nvme_core.io_timeout=240"), CONFIG: "CONFIG_HYPERV=y\n"}, sku=NVME),
+    Row("LNX-AN-001", "pass", sku=ACCELERATED),
+    Row("LNX-AN-001", "fail", {f"/usr/lib/modules/{VERSION}/modules.dep": "kernel/mlx5_core.ko:\n"}, sku=ACCELERATED),
+    Row("LNX-TL-001", "skip"),
+    Row("LNX-TL-001", "fail", disk={"generation": Generation.GEN1}, sku=TRUSTED),
+    # --- swap ------------------------------------------------------------------------------------------
+    Row("LNX-SWAP-001", "pass"),
+    Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, SWAP)}),
+    Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, UNTYPED_SWAP)}),
+    Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, replace(SWAP, type=MBR_SWAP)), "scheme": "mbr"}),
+    Row("LNX-SWAP-001", "undecidable", disk={"partitions": (ROOT, LVM)}),
+    Row("LNX-SWAP-002", "pass"),
+    Row("LNX-SWAP-002", "pass", {"/swapfile": "not a signature"}),
+    Row("LNX-SWAP-002", "fail", {"/swap.img": SIGNED_SWAP}),
+    Row("LNX-SWAP-002", "fail", {"/etc/fstab": "/srv/x none swap sw 0 0\n", "/srv/x": "1"}, evidence="/srv/x"),
+    Row("LNX-SWAP-002", "pass", {"/etc/fstab": "/mnt/resource/swapfile none swap sw 0 0\n"}),
+    Row("LNX-SWAP-002", "fail", {"/etc/systemd/system/srv-x.swap": "[Swap]\nWhat=/srv/x\n", "/srv/x": "1"}),
+    Row("LNX-SWAP-003", "pass"),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "# UUID=2222 none swap sw 0 0\n"}),
+    Row("LNX-SWAP-003", "fail", {"/etc/fstab": "UUID=2222 none swap sw 0 0\n"}),
+    Row("LNX-SWAP-003", "fail", {"/etc/cloud/cloud.cfg.d/99.cfg": "swap:\n  size: 1G\n"}),
+    Row("LNX-SWAP-003", "pass", {"/etc/cloud/cloud.cfg.d/99.cfg": "swap:\n  filename: /mnt/swapfile\n  size: 1G\n"}),
+    Row("LNX-SWAP-003", "fail", {
+        "/etc/systemd/system/srv-x.swap": "[Swap]\nWhat=/srv/x\n", "/etc/systemd/system/swap.target.wants/srv-x.swap": Link("x"),
+    }),
+    Row("LNX-SWAP-004", "pass"),
+    Row("LNX-SWAP-004", "warn", agent("ResourceDisk.EnableSwap=y", drop="ResourceDisk.EnableSwap")),
+    Row("LNX-SWAP-004", "skip", agent("Provisioning.Agent=waagent", drop="Provisioning.Agent")),
+    # --- the network -----------------------------------------------------------------------------------
+    Row("LNX-NET-001", "pass", evidence="cloud-init"),
+    Row("LNX-NET-001", "fail", NO_CLOUD_INIT, evidence="nothing asks"),
+    Row("LNX-NET-001", "pass", {**NO_CLOUD_INIT, "/etc/network/interfaces.d/eth0": "auto eth0\niface eth0 inet dhcp\n"}),
+    Row("LNX-NET-001", "fail", {**NO_CLOUD_INIT, "/etc/network/interfaces.d/eth0": "iface eth0 inet dhcp\n"}),
+    Row("LNX-NET-001", "fail", {"/etc/network/interfaces": "auto eth0\niface eth0 inet static\n address 10.0.0.4\n"}),
+    Row("LNX-NET-001", "fail", {"/etc/netplan/50.yaml": "network:\n  ethernets:\n    e:\n      match: {macaddress: '00:0d'}\n      dhcp4: true\n"}, evidence="00:0d"),
+    Row("LNX-NET-001", "pass", {**NO_CLOUD_INIT, "/etc/netplan/50.yaml": "network: {ethernets: {eth0: {dhcp4: true}}}\n"}),
+    Row("LNX-NET-001", "fail", {"/etc/systemd/network/10.network": "[Match]\nName=eth0\n[Network]\nAddress=10.0.0.4/24\n"}),
+    Row("LNX-NET-001", "pass", {**NO_CLOUD_INIT, "/etc/systemd/network/10.network": "[Match]\nName=e*\n[Network]\nDHCP=yes\n"}),
+    Row("LNX-NET-001", "fail", {"/etc/NetworkManager/system-connections/a.nmconnection": "[connection]\ntype=ethernet\n[ipv4]\nmethod=manual\n"}),
+    Row("LNX-NET-001", "pass", {**NO_CLOUD_INIT, **NM}, evidence="NetworkManager"),
+    Row("LNX-NET-001", "fail", rhel({**NO_CLOUD_INIT, "/etc/sysconfig/network-scripts/ifcfg-eth0": "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=no\n"})),
+    Row("LNX-NET-001", "fail", rhel({"/etc/sysconfig/network-scripts/ifcfg-eth0": "BOOTPROTO=dhcp\nHWADDR=00:11\n"})),
+    Row("LNX-NET-002", "skip"),
+    Row("LNX-NET-002", "pass", rhel({"/etc/sysconfig/network-scripts/ifcfg-eth0": "", "/etc/sysconfig/network": "NETWORKING=yes\n"})),
+    Row("LNX-NET-002", "warn", rhel({"/etc/sysconfig/network-scripts/ifcfg-eth0": ""})),
+    Row("LNX-NET-003", "pass", {"/usr/lib/os-release": "ID=sles\n", "/etc/sysconfig/network/dhcp": 'DHCLIENT_SET_HOSTNAME="no"\n'}),
+    Row("LNX-NET-003", "warn", {"/usr/lib/os-release": "ID=sles\n"}),
+    Row("LNX-NET-004", "pass", {
+        "/usr/lib/os-release": "ID=azurelinux\nVERSION_ID=3.0\n", "/etc/systemd/networkd.conf": "", "/etc/dhcpcd.conf": "option host_name\n",
+    }),
+    Row("LNX-NET-004", "warn", {"/usr/lib/os-release": "ID=azurelinux\nVERSION_ID=3.0\n", "/etc/systemd/networkd.conf": ""}),
+    Row("LNX-NET-005", "pass", rhel(NM)),
+    Row("LNX-NET-005", "warn", rhel({})),
+    Row("LNX-NET-005", "warn", rhel(NM, "6")),
+    Row("LNX-NET-005", "warn", NM, profile="guide-2015"),
+    Row("LNX-NET-005", "pass", profile="guide-2015"),
+    Row("LNX-NET-006", "pass"),
+    Row("LNX-NET-006", "pass", {"/etc/resolv.conf": Link("../run/systemd/resolve/stub-resolv.conf")}),
+    Row("LNX-NET-006", "warn", {"/etc/resolv.conf": "nameserver 9.9.9.9\n"}),
+    Row("LNX-NET-007", "pass", {"/var/lib/dhcp/dhclient.leases": ""}),
+    Row("LNX-NET-007", "fail", {"/var/lib/dhcp/dhclient.eth0.leases": "lease {}\n"}),
+    Row("LNX-NET-008", "pass"),
+    Row("LNX-NET-008", "warn", {"/etc/ufw/ufw.conf": "ENABLED=yes\n"}),
+    Row("LNX-NET-008", "warn", {"/etc/nftables.conf": "chain input { policy drop; }\n", f"{WANTS}/nftables.service": Link("x")}),
+    Row("LNX-NET-008", "pass", {"/etc/nftables.conf": "chain input { policy drop; }\n"}),
+    Row("LNX-NET-008", "warn", {"/usr/sbin/nft": None}, profile="guide-2015"),
+    Row("LNX-DHCP-001", "pass"),
+    Row("LNX-DHCP-001", "warn", {"/etc/dhcp/dhclient.conf": "#timeout 300;\n"}),
+    Row("LNX-DHCP-001", "warn", {"/etc/dhcp/dhclient.conf": "timeout 60;\n"}),
+    # --- SSH -------------------------------------------------------------------------------------------
+    Row("LNX-SSH-001", "pass"),
+    Row("LNX-SSH-001", "fail", sshd("UsePAM yes\n"), evidence="not set"),
+    Row("LNX-SSH-001", "fail", {"/etc/ssh/sshd_config": None}, evidence="not set"),
+    Row("LNX-SSH-001", "fail", sshd("ClientAliveInterval 236\n")),
+    Row("LNX-SSH-001", "fail", sshd("ClientAliveInterval 0\n")),
+    Row("LNX-SSH-001", "warn", sshd("ClientAliveInterval 120\n"), evidence="180 is recommended"),
+    Row("LNX-SSH-001", "pass", sshd("ClientAliveInterval 120\n"), profile="lisa"),
+    Row("LNX-SSH-001", "pass", sshd("clientaliveinterval=3m\n")),
+    Row("LNX-SSH-001", "fail", sshd("Match User x\nClientAliveInterval 180\n"), evidence="not set"),
+    Row("LNX-SSH-001", "warn", sshd("ClientAliveInterval 180\nMatch User x\nClientAliveInterval 600\n")),
+    Row("LNX-SSH-001", "fail", sshd("ClientAliveInterval 400\nClientAliveInterval 180\n"), evidence="400"),
+    Row("LNX-SSH-001", "pass", {"/etc/ssh/sshd_config.d/1.conf": "ClientAliveInterval 180\n", **sshd("Include sshd_config.d/*.conf\n")}),
+    Row("LNX-SSH-001", "skip", sshd(""), sku=CLOSED),
+    Row("LNX-SSH-001", "undecidable", {"/etc/ssh/sshd_config": Device()}, evidence="never read"),
+    Row("LNX-SSH-001", "undecidable", {"/etc/ssh/sshd_config": Link("a"), "/etc/ssh/a": Link("sshd_config")}),
+    Row("LNX-SSH-002", "pass"),
+    Row("LNX-SSH-002", "warn", {
+        **sshd(SSHD_CONFIG.replace("ClientAliveInterval 180\n", "")), "/etc/ssh/sshd_config.d/1.conf": "ClientAliveInterval 180\n",
+    }, evidence="1.conf:1 only"),
+    Row("LNX-SSH-003", "pass"),
+    Row("LNX-SSH-003", "fail", {"/usr/sbin/sshd": None}),
+    Row("LNX-SSH-003", "fail", {f"{WANTS}/ssh.service": None}, evidence="nothing starts it"),
+    Row("LNX-SSH-003", "pass", {**NO_LINK, "/etc/machine-id": None}, evidence="starts"),
+    Row("LNX-SSH-003", "fail", {
+        **NO_LINK, "/etc/machine-id": None, "/usr/lib/systemd/system-preset/99.preset": "disable *\n",
+    }),
+    Row("LNX-SSH-003", "skip", {"/usr/sbin/sshd": None}, sku=CLOSED),
+    Row("LNX-SSH-004", "pass"),
+    Row("LNX-SSH-004", "fail", {"/etc/profile.d/wizard.sh": 'read -p "Licence? " answer\n'}),
+    Row("LNX-SSH-004", "fail", {"/root/.bashrc": "whiptail --yesno 'Set up?' 8 40\n"}),
+    Row("LNX-SSH-004", "fail", sshd(SSHD_CONFIG + "ForceCommand /opt/menu\n")),
+    Row("LNX-SSH-005", "pass"),
+    Row("LNX-SSH-005", "fail", line("console="), sku=CLOSED),
+    # --- accounts --------------------------------------------------------------------------------------
+    Row("LNX-HIST-001", "pass"),
+    Row("LNX-HIST-001", "pass", {"/root/.bash_history": ""}),
+    Row("LNX-HIST-001", "fail", {"/root/.bash_history": "secret\n"}, evidence="7 bytes"),
+    Row("LNX-HIST-001", "pass", {"/root/.bash_history": "x" * 1024}, profile="tool"),
+    Row("LNX-HIST-001", "fail", {"/root/.bash_history": "x" * 1025}, profile="tool"),
+    Row("LNX-HIST-001", "fail", {"/root/deep/er/.zsh_history": "secret\n"}),
+    Row("LNX-CRED-001", "pass"),
+    Row("LNX-CRED-001", "fail", {"/etc/shadow": "root:$6$salt$hash:19700::::::\ndaemon:*::::::\n"}, evidence="root"),
+    Row("LNX-CRED-001", "fail", {"/etc/shadow": "root::19700::::::\n"}, evidence="no password at all"),
+    Row("LNX-CRED-001", "undecidable", {"/etc/passwd": None}),
+    Row("LNX-CRED-002", "pass"),
+    Row("LNX-CRED-002", "pass", {"/root/.ssh/authorized_keys": STUB}),
+    Row("LNX-CRED-002", "fail", {"/root/.ssh/authorized_keys": "ssh-ed25519 AAAA packer\n"}),
+    Row("LNX-CRED-003", "pass"),
+    Row("LNX-CRED-003", "fail", {"/etc/ssh/ssh_host_rsa_key": "-----BEGIN"}),
+    Row("LNX-CRED-004", "pass"),
+    Row("LNX-CRED-004", "fail", {"/etc/shadow": "root:$6$salt$hash:19700::::::\n"}),
+    Row("LNX-CRED-005", "pass"),
+    Row("LNX-CRED-005", "fail", {"/etc/passwd": "root:x:0:0::/root:/bin/sh\npacker:x:1000:1000::/home/packer:/bin/bash\n"}),
+    Row("LNX-CRED-006", "pass"),
+    Row("LNX-CRED-006", "warn", {"/root/.ssh/id_ed25519": "-----BEGIN OPENSSH PRIVATE KEY-----\n"}, evidence="id_ed25519"),
+    Row("LNX-CRED-006", "warn", {"/root/.aws/credentials": ""}),
+    Row("LNX-CRED-006", "warn", {"/var/log/syslog": "line\n"}, evidence="syslog"),
+    Row("LNX-SUDO-001", "pass"),
+    Row("LNX-SUDO-001", "pass", {"/etc/sudoers": "# Defaults targetpw\n"}),
+    Row("LNX-SUDO-001", "fail", {"/etc/sudoers": "Defaults targetpw   # ask for root's\n"}),
+    # --- software --------------------------------------------------------------------------------------
+    Row("LNX-SSL-001", "pass"),
+    Row("LNX-SSL-001", "pass", {"/var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nVersion: 1.1.1n-0\n"}),
+    Row("LNX-SSL-001", "fail", {"/var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nVersion: 1.1.0l-1\n"}),
+    Row("LNX-SSL-001", "pass", {"/var/lib/dpkg/status": None, "/usr/lib64/libcrypto.so.3": b"\0OpenSSL 3.2.1 30 Jan\0"}, evidence="3.2.1"),
+    Row("LNX-PY-001", "pass", evidence="3.11"),
+    Row("LNX-PY-001", "warn", {"/usr/bin/python3": Link("python3.6"), "/usr/bin/python3.6": b""}, evidence="3.6"),
+    Row("LNX-PY-001", "pass", {"/usr/bin/python3": Link("python3.6")}, profile="guide-2015"),
+    Row("LNX-PY-002", "pass"),
+    Row("LNX-PY-002", "warn", {"/usr/lib/python3/dist-packages/pyasn1/__init__.py": None, **version("2.0.8")}),
+    Row("LNX-PY-002", "fail", {"/usr/lib/python3/dist-packages/pyasn1/__init__.py": None}, profile="guide-2015"),
+    Row("LNX-OMI-001", "pass"),
+    Row("LNX-OMI-001", "fail", {
+        "/opt/omi/bin/omiserver": b"", "/var/lib/dpkg/status": "Package: omi\nStatus: install ok installed\nVersion: 1.6.8-0\n",
+    }),
+    # --- identity --------------------------------------------------------------------------------------
+    Row("LNX-ID-001", "pass"),
+    Row("LNX-ID-001", "fail", {"/etc/machine-id": "0123456789abcdef0123456789abcdef\n"}),
+    Row("LNX-ID-001", "fail", {"/etc/hostname": "packer-debian\n"}, evidence="packer-debian"),
+    Row("LNX-ID-001", "fail", {"/var/lib/cloud/instances/i-1/sem": ""}),
+    Row("LNX-ID-001", "fail", {"/var/lib/waagent/ovf-env.xml": "<x/>"}),
+]  # fmt: skip

@@ -1,0 +1,172 @@
+"""The engine gives disks their roles, never stops at a broken rule, and weighs what is not met."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from images import GIB, MemoryBlocks, decide, os_disk, sku
+from rich.console import Console
+
+from generator.errors import Unusable
+from generator.model import Generation
+from validators import engine, report
+from validators.check import CHECKS, Answer, Case, unmet
+from validators.disk import Disk
+from validators.engine import Judgement, assign
+from validators.outcome import Outcome, Severity, Status
+
+ESC = "\x1b"
+
+
+def data_disk(name: str) -> Disk:
+    return os_disk(name=name, role="data", system=None, partitions=(), roots=(), generation=None)
+
+
+def judgement(*outcomes: Outcome, waived: dict[str, str] | None = None) -> Judgement:
+    return Judgement((os_disk(),), outcomes, "strict", waived or {}, None)
+
+
+def outcome(status: Status = Status.FAIL, evidence: str = "e", rule: str = "LNX-SSH-001") -> Outcome:
+    return Outcome(rule, status, Severity.MANDATORY, ("tool",), evidence, "f", "w")
+
+
+def failing(check: Callable[[Case], Answer], monkeypatch: pytest.MonkeyPatch, **settings: str) -> Outcome:
+    engine.load_checks()
+    monkeypatch.setitem(CHECKS, "LNX-SSH-001", check)
+    return decide("LNX-SSH-001", os_disk(), **settings)
+
+
+# --- roles ---------------------------------------------------------------------------------------------
+def test_the_first_disk_with_a_system_is_the_os_disk() -> None:
+    disks = [data_disk("a.vhd"), os_disk(name="b.vhd", role="data"), os_disk(name="c.vhd", role="data")]
+    assert [disk.role for disk in assign(disks, None, None, None)] == ["data", "os", "data"]
+
+
+def test_names_of_the_plan_decide_role_lun_and_generation() -> None:
+    plan = sku(data_disks=[{"lun": 0, "size_gib": 4}], generations=["gen1", "gen2"])
+    names = ["debian-12-1.0.0-gen1-data-0.vhd", "debian-12-1.0.0-gen1-os.vhd"]
+    disks = [os_disk(name=name, role="data", generation=None) for name in names]
+    found = assign(disks, plan, None, None)
+    assert [(disk.role, disk.lun, disk.generation) for disk in found] == [
+        ("data", 0, Generation.GEN1),
+        ("os", None, Generation.GEN1),
+    ]
+
+
+def test_a_role_that_is_given_wins() -> None:
+    assert assign([data_disk("a.vhd")], None, Generation.GEN2, "os")[0].role == "os"
+
+
+def test_a_disk_that_was_meant_to_boot_is_an_os_disk_even_if_nothing_on_it_can_be_read() -> None:
+    broken = replace(os_disk(system=None, roots=(), role="data"), guest=None)
+    assert assign([broken], None, None, None)[0].role == "os"
+
+
+# --- weighing --------------------------------------------------------------------------------------------
+def test_a_rule_that_breaks_is_undecidable_and_never_a_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(case: Case) -> Answer:
+        raise KeyError("oops")
+
+    found = failing(broken, monkeypatch)
+    assert found.status is Status.UNDECIDABLE
+    assert "KeyError" in found.evidence
+
+
+def test_the_heaviest_grader_that_complains_decides_the_severity() -> None:
+    without = {"/boot/grub/grub.cfg": "menuentry x {\n linux /vmlinuz root=/\n}\n"}
+    strict, tool, guide = (
+        decide("LNX-KERN-003", os_disk(without), profile=profile)
+        for profile in ("strict", "tool", "guide-2015")
+    )
+    assert (strict.status, tool.status, guide.status) == (Status.WARN, Status.WARN, Status.FAIL)
+    assert guide.severity is Severity.MANDATORY
+
+
+def test_a_profile_skips_what_its_grader_does_not_ask_for() -> None:
+    assert decide("LNX-SUDO-001", os_disk(), profile="guide-2015").status is Status.SKIP
+
+
+def test_a_grader_outside_of_the_profile_does_not_complain(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = failing(lambda case: unmet("e", graders=("tool", "guide-2015")), monkeypatch)
+    assert found.graders == ("tool",)
+
+
+def test_a_rule_that_is_undecidable_offline_says_why() -> None:
+    found = decide("LNX-PATCH-001", os_disk())
+    assert found.status is Status.UNDECIDABLE
+    assert "repositories" in found.evidence
+
+
+def test_only_mandatory_rules_that_nobody_waived_fail_the_image() -> None:
+    assert judgement(outcome(Status.WARN), outcome(Status.UNDECIDABLE)).verdict == "pass"
+    assert judgement(outcome()).verdict == "fail"
+    assert judgement(outcome(), waived={"LNX-SSH-001": "locked down"}).verdict == "pass"
+
+
+def test_unknown_profiles_and_rules_are_unusable(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match="no profile"):
+        engine.judge([], profile="lenient")
+    with pytest.raises(Unusable, match="no rule") as found:
+        engine.judge([], waived={"LNX-SSH-01": "x"})
+    assert "LNX-SSH-001" in str(found.value.hint)
+
+
+# --- reports ---------------------------------------------------------------------------------------------
+def test_the_document_has_the_shape_of_the_design() -> None:
+    document = json.loads(report.to_json(judgement(outcome(), waived={"LNX-SSH-001": "why"})))
+    assert document["verdict"] == "pass"
+    assert document["waivers"] == [{"rule": "LNX-SSH-001", "why": "why"}]
+    assert {"path", "role", "size_bytes"} <= set(document["disks"][0])
+    assert document["outcomes"] == [
+        {
+            "rule": "LNX-SSH-001",
+            "status": "fail",
+            "severity": "mandatory",
+            "graders": ["tool"],
+            "evidence": "e",
+            "fix": "f",
+            "where": "w",
+        }
+    ]
+
+
+def shown(found: Judgement, *, terminal: bool = False, full: bool = False) -> str:
+    out = StringIO()
+    report.write_text(found, Console(file=out, force_terminal=terminal, soft_wrap=True), full=full)
+    return out.getvalue()
+
+
+def test_what_an_image_says_is_shown_escaped() -> None:
+    hostile = outcome(evidence=f"{ESC}[2J{ESC}]0;x\x07 [bold]a[/bold] \u202e\r\nnext")
+    text = shown(judgement(hostile), terminal=True)
+    assert f"{ESC}[2J" not in text and "\x07" not in text and "\u202e" not in text and "\r" not in text
+    assert "\\x1b[2J" in text and "[bold]a[/bold]" in text and "\\nnext" in text
+
+
+def test_colours_are_for_terminals() -> None:
+    assert ESC not in shown(judgement(outcome()))
+    assert ESC in shown(judgement(outcome()), terminal=True)
+
+
+def test_the_text_shows_failures_with_their_fix_and_passes_only_on_request() -> None:
+    found = judgement(outcome(), outcome(Status.PASS, "all is well"))
+    assert "fix: f" in shown(found)
+    assert "all is well" not in shown(found)
+    assert "all is well" in shown(found, full=True)
+
+
+def test_mandatory_rules_that_could_not_be_decided_are_named_beside_the_verdict() -> None:
+    text = shown(judgement(outcome(Status.UNDECIDABLE), outcome(Status.UNDECIDABLE, rule="LNX-PATCH-001")))
+    assert "PASS" in text
+    assert text.rstrip().endswith("not decided although mandatory: LNX-SSH-001")
+
+
+def test_a_guest_that_cannot_be_read_leaves_its_rules_undecidable() -> None:
+    nothing = replace(os_disk(system=None, roots=()), guest=None, reason="LUKS", blocks=MemoryBlocks(GIB))
+    found = decide("LNX-SSH-001", nothing)
+    assert (found.status, found.evidence) == (Status.UNDECIDABLE, "LUKS")

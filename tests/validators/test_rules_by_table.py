@@ -1,0 +1,52 @@
+"""Every rule that decides has an image that meets it and one that does not; the clean image meets all."""
+
+from __future__ import annotations
+
+import pytest
+from images import decide, os_disk, sku
+from rule_cases import ROWS, Row
+
+from validators import engine
+from validators.catalogue import rules
+from validators.outcome import Status
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.rule}-{row.status}")
+def test_a_rule_answers_as_its_row_says(row: Row) -> None:
+    disk = os_disk(row.files, **row.disk)
+    definition = None if row.sku is None else sku(**row.sku)
+    outcome = decide(row.rule, disk, sku=definition, profile=row.profile)
+    assert outcome.status == row.status, outcome
+    assert row.evidence in outcome.evidence
+    assert "does not understand" not in outcome.evidence
+
+
+def test_every_rule_that_decides_has_a_row_for_yes_and_one_for_no() -> None:
+    met = {row.rule for row in ROWS if row.status in ("pass", "skip")}
+    unmet = {row.rule for row in ROWS if row.status in ("fail", "warn")}
+    assert set(engine.load_checks()) == met & unmet
+
+
+@pytest.mark.parametrize("profile", engine.PROFILES)
+def test_the_clean_image_meets_every_rule_of_every_profile(profile: str) -> None:
+    engine.load_checks()
+    for rule in rules().values():
+        if rule.id not in engine.load_checks() or rule.subject in ("windows", "data-disk"):
+            continue
+        outcome = decide(rule.id, os_disk(), sku=sku(), profile=profile)
+        assert outcome.status in (Status.PASS, Status.SKIP), outcome
+
+
+def test_an_unmet_mandatory_rule_names_a_fix_and_who_complains() -> None:
+    outcome = decide("LNX-SSH-001", os_disk({"/etc/ssh/sshd_config": "ClientAliveInterval 20\n"}))
+    assert outcome.status is Status.FAIL
+    # LISA accepts anything from 1 second on.
+    assert outcome.graders == ("tool", "policy")
+    assert "ClientAliveInterval 180" in outcome.fix and "provisioner step: sshd" in outcome.fix
+    assert outcome.where == "/etc/ssh/sshd_config:1"
+
+
+def test_the_fix_is_the_one_for_the_family_of_the_image() -> None:
+    fedora = {"/usr/lib/os-release": "ID=fedora\n", "/usr/sbin/waagent": None}
+    assert "dnf install" in decide("LNX-AGENT-001", os_disk(fedora)).fix
+    assert "apt-get install" in decide("LNX-AGENT-001", os_disk({"/usr/sbin/waagent": None})).fix

@@ -1,0 +1,99 @@
+"""`vmoffer validate` and `vmoffer rules`: exit status, standard output, and no traceback for anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vmoffer.cli import run
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def blank(tmp_path: Path) -> Path:
+    """A blank fixed VHD: as a data disk it passes."""
+    from validators.footer import make_footer
+
+    path = tmp_path / "plan-1.0.0-gen2-data-0.vhd"
+    with path.open("wb") as file:
+        file.truncate(32 * MIB)
+        file.seek(32 * MIB)
+        file.write(make_footer(32 * MIB).pack())
+    return path
+
+
+def test_a_good_data_disk_passes(blank: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", str(blank)]) == 0
+    assert "PASS (strict)" in capsys.readouterr().out
+
+
+def test_a_mandatory_failure_is_status_1_and_json_is_all_of_stdout(
+    blank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "deep" / "report.json"
+    with blank.open("r+b") as file:
+        file.truncate(32 * MIB)
+    assert run(["validate", str(blank), "--format", "json", "--out", str(out)]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["verdict"] == "fail"
+    assert document == json.loads(out.read_text())
+
+
+def test_a_waiver_with_a_reason_passes_and_is_recorded(
+    blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = blank.with_name("odd.name.vhd.bak")
+    blank.rename(odd)
+    assert run(["validate", str(odd)]) == 1
+    arguments = ["--waive", "DSK-BLOB-002", "--why", "renamed on upload", "--format", "json"]
+    capsys.readouterr()
+    assert run(["validate", str(odd), *arguments]) == 0
+    assert json.loads(capsys.readouterr().out)["waivers"] == [
+        {"rule": "DSK-BLOB-002", "why": "renamed on upload"}
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing.vhd"],
+        ["."],
+        ["empty.vhd"],
+        [],
+        ["blank.vhd", "--waive", "DSK-BLOB-002"],
+        ["blank.vhd", "--waive", "NO-RULE-1", "--why", "x"],
+        ["blank.vhd", "--profile", "lenient"],
+        ["blank.vhd", "--sku", "no/such"],
+    ],
+)
+def test_an_unusable_call_is_status_2(
+    arguments: list[str], blank: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blank.rename(blank.with_name("blank.vhd"))
+    blank.with_name("empty.vhd").touch()
+    monkeypatch.chdir(blank.parent)
+    assert run(["validate", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "Traceback" not in captured.err
+
+
+def test_rules_are_listed_and_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rules"]) == 0
+    assert "LNX-SSH-001" in capsys.readouterr().out
+    assert run(["rules", "lnx-swap-002"]) == 0
+    text = capsys.readouterr().out
+    assert "No swap file" in text and "provisioner step: swap" in text
+    assert run(["rules", "LNX-SWAP-999"]) == 2
+
+
+def test_rules_as_json_count_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    from validators import catalogue
+
+    assert run(["rules", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == len(catalogue.rules())
+    assert run(["rules", "DSK-FMT-001", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["implemented"] is True
