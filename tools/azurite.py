@@ -88,7 +88,7 @@ def ensure_running(say: Say) -> Store:
                 return known
             say("local store: it runs and does not answer; starting it again")
             stop()  # two servers on the same blobs would damage them
-        binary = _installed(say)
+        binary = installed(say)
         port = known.port if known and _free(known.port) else _any_port()
         key = known.key if known else base64.b64encode(secrets.token_bytes(64)).decode()
         store = _start(binary, port, key)
@@ -110,12 +110,14 @@ def stop() -> bool:
     return True
 
 
-def _installed(say: Say) -> Path:
+def installed(say: Say) -> Path:
     """Azurite's blob server in the cache, brought in by npm once per lock file."""
     paths = doctor.require("node", "npm")
     folder = cache.root() / "tools" / f"azurite-{cache.key(PACKAGE)}"
     binary = folder / "node_modules" / ".bin" / "azurite-blob"
-    if not binary.exists():
+    if binary.exists():
+        say(f"local store: reused, {folder}")
+    else:
         say("local store: installing Azurite from npm")
         partial = folder.with_suffix(".partial")
         shutil.rmtree(partial, ignore_errors=True)

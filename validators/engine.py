@@ -20,7 +20,7 @@ from validators.outcome import GRADERS, Outcome, Severity, Status
 
 # Importing a module registers its checks.
 CHECK_MODULES = (
-    "disk", "linux_agent", "linux_boot", "linux_swap", "linux_network", "linux_ssh",
+    "disk_file", "disk_layout", "linux_agent", "linux_boot", "linux_swap", "linux_network", "linux_ssh",
     "linux_accounts", "linux_software", "linux_identity",
 )  # fmt: skip
 # strict: every grader of today and what is only documented. The guide's own numbers are a profile.

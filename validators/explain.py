@@ -91,7 +91,7 @@ def _section(rule: Rule) -> str:
     ]
     lines += [f"- Fix: {line}" for line in _fixes(rule)]
     if rule.step:
-        lines.append(f"- Provisioner step: [`{rule.step}`](steps.md#{rule.step})")
+        lines.append(f"- Provisioner step: [`{rule.step}`](steps.md#linux-{rule.step})")
     return "\n".join(lines) + "\n"
 
 

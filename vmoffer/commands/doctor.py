@@ -37,11 +37,7 @@ def _bring(things: tuple[str, ...]) -> None:
     if {"packer", "azure-plugin"} & set(things):
         packer.ensure(["qemu", "azure"] if "azure-plugin" in things else ["qemu"], say)
     if "store" in things:
-        store = azurite.status()
-        if store is None or not store.running:
-            azurite.ensure_running(say)
-            azurite.stop()
-            say("local store: installed, and stopped until a build needs it")
+        azurite.installed(say)
     if "base" in things:
         for name in base.names():
             base.ensure(name, say)

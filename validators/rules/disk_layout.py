@@ -1,4 +1,4 @@
-"""Rules on the disk itself: its container, its size, its partitions, and what the plan says of them."""
+"""Rules on what is on the disk: its partitions, how it boots, and what the plan says of it."""
 
 from __future__ import annotations
 
@@ -12,133 +12,12 @@ from validators.linux import elf, fstab, release
 from validators.outcome import Severity
 from validators.partitions import BIOS_BOOT, ROOT_TYPES, SECTOR, Partition
 
-MIB, GIB = 1 << 20, 1 << 30
 FIRST_FREE_LBA = 2048  # everything below is kept empty on a GPT OS disk, but for the table itself
 FALLBACK_LOADERS = {
     Generation.GEN2: "/EFI/BOOT/BOOTX64.EFI",
     Generation.ARM64: "/EFI/BOOT/BOOTAA64.EFI",
 }
 DEVICE_SOURCE = re.compile(r"/dev/(sd|nvme|vd|hd|xvd)")
-BAD_IN_BLOB_NAME = re.compile(r"[%'\"\s]")
-
-
-@rule("DSK-FMT-001")
-def is_vhd(case: Case) -> Answer:
-    container = case.disk.container
-    if container.kind == "vhd-other" or (container.is_vhd and container.footer_bytes == 512):
-        return met("a VHD with its 512-byte footer")
-    what = "a VHD" if container.is_vhd else container.kind
-    problem = container.problems[0] if container.problems else "it has no VHD footer at its end"
-    return unmet(f"the file is {what}: {problem}")
-
-
-@rule("DSK-FMT-002")
-def is_fixed(case: Case) -> Answer:
-    container = case.disk.container
-    if container.footer is None:
-        return skipped("the file is no VHD (DSK-FMT-001)")
-    if container.kind == "vhd-fixed":
-        return met("disk type 2, fixed")
-    return unmet(f"disk type {container.footer.disk_type}, {container.kind.removeprefix('vhd-')}")
-
-
-@rule("DSK-FMT-003")
-def has_checksum(case: Case) -> Answer:
-    footer = case.disk.container.footer
-    if footer is None:
-        return skipped("the file is no VHD (DSK-FMT-001)")
-    stored, computed = f"{footer.checksum:#010x}", f"{footer.expected_checksum:#010x}"
-    if footer.checksum_ok:
-        return met(f"checksum {stored}")
-    return unmet(f"the footer says {stored}, its bytes give {computed}")
-
-
-@rule("DSK-FMT-004")
-def has_length(case: Case) -> Answer:
-    container = case.disk.container
-    if container.kind != "vhd-fixed" or container.footer is None:
-        return skipped("the file is no fixed VHD (DSK-FMT-001, DSK-FMT-002)")
-    size = container.footer.current_size
-    evidence = f"the file has {container.file_bytes} bytes, the disk {size} + 512 for the footer"
-    return met(evidence) if container.length_ok else unmet(evidence)
-
-
-@rule("DSK-ALIGN-001")
-def is_whole_mib(case: Case) -> Answer:
-    size = _size(case)
-    if size % MIB == 0:
-        return met(f"{size // MIB} MiB")
-    return unmet(f"{size} bytes are {size // MIB} MiB and {size % MIB} bytes")
-
-
-@rule("DSK-SIZE-001")
-def is_not_tiny(case: Case) -> Answer:
-    minimum = case.rule.limits["min_mib"]
-    evidence = f"{_mib(_size(case))}; at least {minimum} MiB"
-    return met(evidence) if _size(case) >= minimum * MIB else unmet(evidence)
-
-
-@rule("DSK-SIZE-002")
-def linux_disk_size(case: Case) -> Answer:
-    if case.disk.os == "windows":
-        return skipped("DSK-SIZE-003 judges Windows disks")
-    return _os_disk_size(case)
-
-
-@rule("DSK-SIZE-003")
-def windows_disk_size(case: Case) -> Answer:
-    return _os_disk_size(case)
-
-
-def _os_disk_size(case: Case) -> Answer:
-    size = _size(case)
-    declared = _differs(case)
-    if declared:
-        return unmet(declared)
-    below = tuple(n for n, limit in case.thresholds.items() if size < limit.get("min_gib", 0) * GIB)
-    above = tuple(n for n, limit in case.thresholds.items() if size > limit.get("max_gib", 1 << 40) * GIB)
-    if below or above:
-        bounds = (f"{n}: {t.get('min_gib', 0)}-{t.get('max_gib')} GiB" for n, t in case.thresholds.items())
-        return unmet(f"{_gib(size)} is outside of {', '.join(bounds)}", graders=below + above)
-    low, high = case.rule.limits.get("advised_gib", (0, 1 << 40))
-    if not low * GIB <= size <= high * GIB:
-        return warned(f"{_gib(size)}; {low}-{high} GiB are advised")
-    return met(_gib(size))
-
-
-@rule("DSK-SIZE-004")
-def needs_no_exception(case: Case) -> Answer:
-    size, used, limits = _size(case), case.disk.container.allocated_bytes, case.rule.limits
-    if size > limits["large_gib"] * GIB:
-        return unmet(f"{_gib(size)} is over {limits['large_gib']} GiB: ask support for an exception first")
-    if size > limits["middle_gib"] * GIB and size - used > limits["slack_gib"] * GIB:
-        return unmet(f"{_gib(size)} with {_gib(used)} in use: more than {limits['slack_gib']} GiB are empty")
-    return met(_gib(size))
-
-
-@rule("DSK-SIZE-005")
-def data_disk_size(case: Case) -> Answer:
-    size = _size(case)
-    declared = _differs(case)
-    if declared:
-        return unmet(declared)
-    too_large = tuple(n for n, limit in case.thresholds.items() if size > limit["max_gib"] * GIB)
-    return unmet(f"{_gib(size)} is too large", graders=too_large) if too_large else met(_gib(size))
-
-
-@rule("DSK-SIZE-006")
-def gen1_disk_size(case: Case) -> Answer:
-    limit = case.rule.limits["gen1_max_gib" if case.generation is Generation.GEN1 else "gen2_max_gib"]
-    evidence = f"{_gib(_size(case))}; at most {limit} GiB"
-    return met(evidence) if _size(case) <= limit * GIB else unmet(evidence)
-
-
-@rule("DSK-SPARSE-001")
-def is_sparse(case: Case) -> Answer:
-    container = case.disk.container
-    allocated, size = container.allocated_bytes, container.file_bytes
-    evidence = f"{_mib(allocated)} of {_mib(size)} are allocated"
-    return unmet(f"{evidence}: there are no holes to skip") if allocated >= size else met(evidence)
 
 
 @rule("DSK-GPT-001")
@@ -251,15 +130,6 @@ def has_all_data_disks(case: Case) -> Answer:
     return unmet(f"missing: {shown(missing)}") if missing else met(f"{len(luns)} data disks, one VHD each")
 
 
-@rule("DSK-BLOB-002")
-def has_a_blob_name(case: Case) -> Answer:
-    name = case.disk.path.name
-    bad = BAD_IN_BLOB_NAME.search(name)
-    if bad:
-        return unmet(f"the name holds {bad[0]!r}")
-    return met(name) if name.endswith(".vhd") else unmet("the name does not end in .vhd")
-
-
 @rule("DSK-ENC-001")
 def is_not_encrypted(case: Case) -> Answer:
     _needs_blocks(case)
@@ -289,27 +159,6 @@ def is_the_declared_system(case: Case) -> Answer:
     return warned(f"the plan says {declared.distribution} {declared.version}, the disk holds {found.name}")
 
 
-def _size(case: Case) -> int:
-    size = case.disk.container.size_bytes
-    if size is None and case.disk.blocks is not None:
-        size = case.disk.blocks.size
-    if size is None:
-        raise Undecidable(case.disk.reason or "the size of the disk inside is not known")
-    return size
-
-
-def _differs(case: Case) -> str:
-    """How the size differs from what the definition declares for this file; empty if it does not."""
-    if case.sku is None or case.generation is None:
-        return ""
-    for planned in case.sku.disks(case.generation):
-        given = planned.data is not None and planned.data.image  # taken as it is, whatever its size
-        if planned.filename != case.disk.path.name or given or _size(case) == planned.size_gib * GIB:
-            continue
-        return f"the definition says {planned.size_gib} GiB, the disk has {_gib(_size(case))}"
-    return ""
-
-
 def _names(case: Case) -> list[str]:
     assert case.sku is not None
     generation = case.generation or case.sku.generations[0]
@@ -323,11 +172,3 @@ def _esps(disk: Disk) -> list[Partition]:
 def _needs_blocks(case: Case) -> None:
     if case.disk.blocks is None:
         raise Undecidable(case.disk.reason)
-
-
-def _gib(size: int) -> str:
-    return f"{size / GIB:g} GiB" if size % MIB == 0 and size * 100 % GIB == 0 else f"{size / GIB:.2f} GiB"
-
-
-def _mib(size: int) -> str:
-    return f"{size / MIB:.0f} MiB"
