@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import NotMet, Surroundings, Unusable
 from publisher import sas, sascheck
 from publisher.store import failures
-from publisher.upload import PROVEN
+from publisher.upload import PROVEN, check_name
 from validators.outcome import Outcome, Status
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _entry(
 ) -> Entry:
     lun = DATA_DISK.search(blob)
     blob = blob.partition("=")[2] if lun and lun["given"] else blob
+    check_name(blob)
     with failures(f"{container.url}/{blob}"):
         properties = container.get_blob_client(blob).get_blob_properties()
     if PROVEN not in properties.metadata and not unproven:

@@ -63,7 +63,7 @@ class Patience:
 
     def _pause(self, error: AzureError, tries: int) -> float:
         # Jitter, so that the threads do not come back all at once.
-        pause = min(self.longest, self.first * 2**tries) * random.uniform(0.5, 1.0)  # noqa: S311
+        pause: float = min(self.longest, self.first * 2**tries) * random.uniform(0.5, 1.0)  # noqa: S311
         if getattr(error, "status_code", None) in (429, 503):
             self._quiet_until = max(self._quiet_until, time.monotonic() + pause)
         return pause

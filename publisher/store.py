@@ -91,9 +91,12 @@ def failures(where: str) -> Iterator[None]:
         raise Surroundings("the storage refused the credentials", where=place, hint=CREDENTIALS) from None
     except azure.HttpResponseError as error:
         code = getattr(error, "error_code", None) or error.reason or "no reason given"
-        raise Surroundings(
-            f"the storage answered {error.status_code} {code}", where=place, hint=_hint(error)
-        ) from error
+        what = f"the storage answered {error.status_code} {getattr(code, 'value', code)}"
+        if error.status_code in (401, 403):
+            raise Surroundings(
+                f"{what}: it refused the credentials", where=place, hint=_hint(error)
+            ) from None
+        raise Surroundings(what, where=place, hint=_hint(error)) from error
     except azure.AzureError as error:
         reason = redact(str(error)).splitlines()[0][:200]
         raise Surroundings(

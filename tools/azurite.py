@@ -17,7 +17,7 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Store:
     """Where the store answers and with which key; `pid` is None while it is stopped."""
 
     port: int
-    key: str
+    key: str = field(repr=False)
     pid: int | None = None
     started: bool = False
 
@@ -71,7 +71,7 @@ def status() -> Store | None:
     try:
         known = json.loads((home() / "store.json").read_text())
         return Store(port=known["port"], key=known["key"], pid=known["pid"])
-    except (FileNotFoundError, ValueError, KeyError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
 
 

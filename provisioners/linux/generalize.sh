@@ -136,8 +136,6 @@ release() {
 # Packer is still connected and this step's end is still to be reported, so the end comes from outside the
 # session: the same script again, in a unit of its own, sweeps what the goodbye wrote and powers off.
 leave_to_the_end() {
-    # Nobody else is left to tell; the serial console is what the builder keeps.
-    exec >/dev/console 2>&1
     run 60 systemd-run --quiet --collect --no-block --unit=vmoffer-generalize \
         --setenv="BUILD_USER=$BUILD_USER" --setenv="DELETE_USERS=$DELETE_USERS" --setenv="POWEROFF=$POWEROFF" \
         /bin/sh /run/vmoffer-generalize.sh the-end
@@ -149,8 +147,8 @@ the_end() {
     sleep 15
     sweep
     release
-    # Forced, so that no service writes on its way out. No shutdown record in wtmp either.
-    systemctl poweroff --force --no-wtmp
+    # Forced, so that no service writes on its way out.
+    systemctl poweroff --force || poweroff -f
 }
 
 # A function, read as a whole before it runs: the script's own file goes away with /tmp.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Make = Callable[..., Path]
 NOW = datetime(2026, 11, 23, 12, 0, 0, 250, tzinfo=UTC)
 SIGNATURE = base64.b64encode(bytes(range(200, 232))).decode()
+ACCOUNT_A = "AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"
 GOOD = {"st": "2026-11-22T12:00:00Z", "se": "2026-12-23T12:00:00Z", "sp": "rl", "sv": "2021-12-02", "sr": "c"}
 
 
@@ -181,7 +182,7 @@ def test_the_guide_of_2015_gets_seven_business_days_and_fifteen_minutes() -> Non
     assert f"{period.start:%FT%TZ} {period.expiry:%FT%TZ}" == "2026-11-23T11:45:00Z 2026-12-02T12:00:00Z"
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.integers(1, 30))  # noqa: DTZ001
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.integers(1, 30))
 def test_business_days_leave_out_weekends(start: datetime, count: int) -> None:
     end = sas.after_business_days(start, count)
     days = [start + timedelta(days=n) for n in range(1, (end - start).days + 1)]
@@ -317,14 +318,14 @@ def test_a_storage_that_is_not_there_is_undecidable_and_never_a_pass(
 
 
 def test_a_server_that_lies_is_not_believed_and_not_followed() -> None:
-    class Liar(BaseHTTPRequestHandler):
-        asked: list[str] = []
+    asked: list[str] = []
 
+    class Liar(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self._answer(200, {"x-ms-blob-type": "PageBlob", "Content-Length": str(1 << 40 | 512)})
 
         def do_GET(self) -> None:
-            self.asked.append(self.path)
+            asked.append(self.path)
             if "comp=list" in self.path:
                 self._answer(302, {"Location": "/elsewhere", "Content-Length": "0"})
                 return
@@ -350,7 +351,7 @@ def test_a_server_that_lies_is_not_believed_and_not_followed() -> None:
     assert outcome.status is Status.FAIL
     for part in ("listing the container answers 302", "a ranged read answers 200", "a write is not refused"):
         assert part in outcome.evidence
-    assert not any("elsewhere" in path for path in Liar.asked)
+    assert not any("elsewhere" in path for path in asked)
 
 
 @pytest.mark.parametrize(
@@ -375,9 +376,7 @@ def test_what_is_no_sas_json_is_refused(text: str, tmp_path: Path) -> None:
         ("vhds", {"AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"}, "cannot be read"),
         (
             "https://b.blob.core.windows.net/vhds",
-            {
-                "AZURE_STORAGE_CONNECTION_STRING": "AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"
-            },
+            {"AZURE_STORAGE_CONNECTION_STRING": ACCOUNT_A},
             "for the account a",
         ),
     ],
@@ -391,9 +390,8 @@ def test_a_place_that_cannot_be_used_is_said_without_the_secret(
 
 
 def test_an_account_of_the_sku_is_not_another_one() -> None:
-    text = "AccountName=a;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"
     with pytest.raises(Unusable, match="for the account a"):
-        store.connect("vhds", {"AZURE_STORAGE_CONNECTION_STRING": text}, account="b")
+        store.connect("vhds", {"AZURE_STORAGE_CONNECTION_STRING": ACCOUNT_A}, account="b")
 
 
 def test_a_wrong_key_is_refused_without_being_shown(local: azurite.Store) -> None:

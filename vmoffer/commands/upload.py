@@ -34,16 +34,30 @@ def command(
     from publisher.upload import data_bytes, upload
     from vmoffer.target import storage
 
-    for disk in disks:
-        with disk.open("rb"):
-            pass  # say it before the first byte goes out
+    for disk in disks:  # all of them, before the first byte goes out
+        _require_fixed_vhd(disk)
     place = storage(sku, container)
     target = store.connect(place.container, os.environ, account=place.account)
     for disk in disks:
         with byte_progress(disk.name, data_bytes(disk)) as advance:
             done = upload(disk, target, overwrite=overwrite, parallel=parallel, advance=advance)
         say(
-            f"{disk.name}: {done.size >> 20} MiB, of it {done.data >> 20} MiB data, {done.sent >> 20} MiB sent "
-            f"in {done.seconds:.1f} s; proven equal"
+            f"{disk.name}: {done.size >> 20} MiB, of it {done.data >> 20} MiB data, "
+            f"{done.sent >> 20} MiB sent in {done.seconds:.1f} s; proven equal"
         )
         click.echo(done.url)
+
+
+def _require_fixed_vhd(disk: Path) -> None:
+    """Azure makes images of fixed VHDs only, and says so when hours of upload are over."""
+    from generator.errors import NotMet
+    from validators import vhd
+
+    found = vhd.inspect(disk)
+    if found.kind != "vhd-fixed" or found.problems:
+        raise NotMet(
+            found.problems[0] if found.problems else f"this is {found.kind}, not a fixed VHD",
+            where=str(disk),
+            rule="DSK-FMT-003" if found.kind == "vhd-fixed" else "DSK-FMT-002",
+            hint=f"vmoffer validate {disk} says more; vmoffer convert makes a fixed VHD",
+        )
