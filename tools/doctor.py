@@ -47,7 +47,6 @@ NATIVE = (
     Native("mkfs.vfat", "the EFI system partition", ("dosfstools",), ("--help",)),
     Native("mcopy", "files in the EFI system partition", ("mtools",)),
     Native("xorriso", "the cloud-init seed of a build", ("xorriso",)),
-    Native("ssh-keygen", "the key of a build", ("openssh-client",), None),
     Native(
         "go",
         "builds Packer and its plugins where none is found",
