@@ -1,0 +1,183 @@
+"""The report as one JSON document; its shape is written down here and published as a JSON Schema."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any, Literal
+
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+
+from validators import catalogue
+from validators.disk import Disk
+from validators.engine import Judgement
+from validators.outcome import Outcome, Severity, Status
+
+StatusName = Literal["pass", "warn", "fail", "skip", "undecidable"]
+SeverityName = Literal["mandatory", "warning", "recommendation"]
+
+
+class ToolFacts(TypedDict):
+    name: str
+    version: str
+
+
+class Waiver(TypedDict):
+    """A rule that does not fail the image, and the reason somebody gave."""
+
+    rule: str
+    why: str
+
+
+class PartitionFacts(TypedDict):
+    """`start` and `size_bytes` in bytes; `type` a GPT GUID or an MBR byte like `0x83`."""
+
+    number: int
+    start: int
+    size_bytes: int
+    type: str
+    name: str
+    content: str
+    label: str
+
+
+class DiskFacts(TypedDict):
+    """`reason` says why no system was read; `bytes_read` is what judging took, null where nobody counts."""
+
+    path: str
+    role: Literal["os", "data"]
+    lun: int | None
+    generation: str | None
+    format: str
+    size_bytes: int | None
+    file_bytes: int
+    allocated_bytes: int
+    os: Literal["linux", "windows"] | None
+    partition_table: Literal["gpt", "mbr", "none"]
+    partitions: list[PartitionFacts]
+    problems: list[str]
+    reason: str
+    bytes_read: int | None
+
+
+class OutcomeFacts(TypedDict):
+    """What one rule says about one disk; `where` is a place inside it, empty for the disk itself."""
+
+    rule: str
+    title: str
+    status: StatusName
+    severity: SeverityName
+    graders: list[str]
+    evidence: str
+    fix: str
+    disk: str
+    where: str
+
+
+class Document(TypedDict):
+    """`undecided`: mandatory rules that an image can usually answer and this one did not."""
+
+    verdict: Literal["pass", "fail"]
+    profile: str
+    sku: str | None
+    image_version: str | None
+    created: str
+    tool: ToolFacts
+    summary: dict[StatusName, int]
+    undecided: list[str]
+    waivers: list[Waiver]
+    disks: list[DiskFacts]
+    outcomes: list[OutcomeFacts]
+
+
+def build(judgement: Judgement) -> Document:
+    """The document of one judgement."""
+    count = Counter(outcome.status for outcome in judgement.outcomes)
+    return {
+        "verdict": judgement.verdict,
+        "profile": judgement.profile,
+        "sku": judgement.sku.id if judgement.sku else None,
+        "image_version": judgement.sku.version if judgement.sku else None,
+        "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "tool": {"name": "vmoffer", "version": metadata.version("vmoffer")},
+        "summary": {status.value: count[status] for status in Status if count[status]},
+        "undecided": _undecided(judgement),
+        "waivers": [{"rule": name, "why": why} for name, why in sorted(judgement.waived.items())],
+        "disks": [_disk(disk, judgement.bytes_read.get(disk.path)) for disk in judgement.disks],
+        "outcomes": [_outcome(outcome) for outcome in judgement.outcomes],
+    }
+
+
+def to_json(document: Document) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    from pydantic import TypeAdapter
+
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **TypeAdapter(Document).json_schema(),
+        "title": "Report of vmoffer validate",
+    }
+
+
+def _undecided(judgement: Judgement) -> list[str]:
+    rules = catalogue.rules()
+    return sorted(
+        {
+            outcome.rule
+            for outcome in judgement.outcomes
+            if outcome.status is Status.UNDECIDABLE
+            and outcome.severity is Severity.MANDATORY
+            and not rules[outcome.rule].offline
+        }
+    )
+
+
+def _outcome(outcome: Outcome) -> OutcomeFacts:
+    return {
+        "rule": outcome.rule,
+        "title": catalogue.rules()[outcome.rule].title,
+        "status": outcome.status.value,
+        "severity": outcome.severity.value,
+        "graders": list(outcome.graders),
+        "evidence": outcome.evidence,
+        "fix": outcome.fix,
+        "disk": outcome.disk,
+        "where": outcome.where,
+    }
+
+
+def _disk(disk: Disk, bytes_read: int | None) -> DiskFacts:
+    container = disk.container
+    return {
+        "path": str(disk.path),
+        "role": disk.role,
+        "lun": disk.lun,
+        "generation": disk.generation.value if disk.generation else None,
+        "format": container.kind,
+        "size_bytes": container.size_bytes,
+        "file_bytes": container.file_bytes,
+        "allocated_bytes": container.allocated_bytes,
+        "os": disk.os,
+        "partition_table": disk.table.scheme,
+        "partitions": [
+            {
+                "number": part.number,
+                "start": part.start,
+                "size_bytes": part.size,
+                "type": part.type,
+                "name": part.name,
+                "content": part.content.kind,
+                "label": part.content.label,
+            }
+            for part in disk.table.partitions
+        ],
+        "problems": [*container.problems, *disk.table.problems],
+        "reason": disk.reason,
+        "bytes_read": bytes_read,
+    }

@@ -1,0 +1,102 @@
+"""The report as SARIF 2.1.0, for code scanning and its viewers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from validators import catalogue
+from validators.catalogue import Rule
+from validators.reports.document import Document, OutcomeFacts
+from validators.reports.text import place, printable
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+LEVELS = {"mandatory": "error", "warning": "warning", "recommendation": "note"}
+SHOWN = ("fail", "warn", "undecidable")  # what is met or does not apply is no finding
+
+
+def render(document: Document) -> str:
+    """One run with a result per finding; undecidable ones are of the kind `open`, waived ones suppressed."""
+    found = [outcome for outcome in document["outcomes"] if outcome["status"] in SHOWN]
+    rules = list(dict.fromkeys(outcome["rule"] for outcome in found))
+    waived = {waiver["rule"]: waiver["why"] for waiver in document["waivers"]}
+    disks = {disk["path"].rpartition("/")[2]: index for index, disk in enumerate(document["disks"])}
+    tool = document["tool"]
+    run = {
+        "tool": {
+            "driver": {
+                "name": tool["name"],
+                "version": tool["version"],
+                "rules": [_rule(catalogue.find(name)) for name in rules],
+            }
+        },
+        "automationDetails": {
+            "id": f"vmoffer/{document['sku'] or 'validate'}/{document['image_version'] or ''}"
+        },
+        "invocations": [{"executionSuccessful": True, "endTimeUtc": document["created"]}],
+        "artifacts": [
+            {
+                "location": {"uri": _uri(disk["path"])},
+                "length": disk["file_bytes"],
+                "roles": ["analysisTarget"],
+                "description": {"text": printable(f"{disk['role']} disk, {disk['format']}")},
+            }
+            for disk in document["disks"]
+        ],
+        "results": [
+            _result(one, rules.index(one["rule"]), document, disks.get(one["disk"], -1), waived)
+            for one in found
+        ],
+        "properties": {"verdict": document["verdict"], "profile": document["profile"]},
+    }
+    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    fix = rule.fix.get("any", "")
+    return {
+        "id": rule.id,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {
+            "text": f"{rule.why} Fix: {fix}",
+            "markdown": f"{rule.why}\n\n**Fix:** {fix}\n\n[{rule.id}](docs/rules.md#{rule.id.lower()})",
+        },
+        "defaultConfiguration": {"level": LEVELS[rule.severity]},
+        "properties": {"tags": [rule.subject, *rule.graders], "sources": list(rule.sources)},
+    }
+
+
+def _result(
+    outcome: OutcomeFacts, rule: int, document: Document, disk: int, waived: dict[str, str]
+) -> dict[str, Any]:
+    open_question = outcome["status"] == "undecidable"
+    fix = f" Fix: {outcome['fix']}" if outcome["fix"] else ""
+    key = f"{outcome['rule']}\0{outcome['disk']}\0{outcome['where']}"
+    result: dict[str, Any] = {
+        "ruleId": outcome["rule"],
+        "ruleIndex": rule,
+        "kind": "open" if open_question else "fail",
+        "level": "none" if open_question else LEVELS[outcome["severity"]],
+        "message": {"text": printable(f"{place(outcome)}: {outcome['evidence']}.{fix}")},
+        "partialFingerprints": {"ruleAndPlace/v1": hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()},
+        "properties": {"severity": outcome["severity"], "graders": outcome["graders"]},
+    }
+    if disk >= 0:
+        uri = _uri(document["disks"][disk]["path"])
+        result["locations"] = [{"physicalLocation": {"artifactLocation": {"uri": uri, "index": disk}}}]
+        if outcome["where"]:
+            inside = {"fullyQualifiedName": printable(outcome["where"]), "kind": "resource"}
+            result["locations"][0]["logicalLocations"] = [inside]
+    if outcome["rule"] in waived:
+        result["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": printable(waived[outcome["rule"]])}
+        ]
+    return result
+
+
+def _uri(path: str) -> str:
+    return Path(path).as_uri() if path.startswith("/") else quote(path.encode("utf-8", "surrogateescape"))
