@@ -36,16 +36,15 @@ def run(
             errors="replace",
         )
         assert process.stdout is not None
-        with _terminate_is_interrupt():
-            try:
-                for line in process.stdout:
-                    record.write(line)
-                    record.flush()
-                    show(line.rstrip("\n"))
-                return process.wait()
-            except BaseException:
-                _stop(process)
-                raise
+        try:
+            for line in process.stdout:
+                record.write(line)
+                record.flush()
+                show(line.rstrip("\n"))
+            return process.wait()
+        except BaseException:
+            _stop(process)
+            raise
 
 
 def _stop(process: subprocess.Popen[str]) -> None:
@@ -63,13 +62,3 @@ def _stop(process: subprocess.Popen[str]) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-class _terminate_is_interrupt:
-    """SIGTERM (a CI job that is cancelled) cleans up the way Ctrl-C does."""
-
-    def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-    def __exit__(self, *exc: object) -> None:
-        signal.signal(signal.SIGTERM, self.before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import traceback
 from typing import Any
@@ -62,8 +63,9 @@ def root(debug: bool) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 rules not met, 2 unusable call, 3 surroundings failed."""
-    arguments = sys.argv[1:] if argv is None else argv
-    sys.exit(run(arguments))
+    # A CI job that is cancelled gets SIGTERM; it cleans up the way Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
 def run(arguments: list[str]) -> int:
