@@ -1,5 +1,5 @@
 #!/bin/sh
-# Hyper-V's drivers are in the initramfs; the provisioning media's file systems are not forbidden.
+# The initramfs has Hyper-V's drivers and does not oversleep; the provisioning media's file systems are not forbidden.
 set -eu
 STEP=kernel-modules
 # shellcheck source=lib.sh
@@ -27,6 +27,24 @@ $module"
             fi
         done
         write_file $list "$text"
+
+        # rootdelay=300 says how long to wait for the root disk at most. This initramfs sleeps that long at
+        # every boot instead, before it looks. So the value is taken away over that sleep and given back to
+        # the part that waits for the disk to appear; after each script init reads param.conf again.
+        write_file /etc/initramfs-tools/scripts/init-top/vmoffer-rootdelay '#!/bin/sh
+# Written by vmoffer: no sleep of rootdelay seconds at every boot; see init-premount/vmoffer-rootdelay.
+[ "${1:-}" != prereqs ] || exit 0
+echo "ROOTDELAY=" >>/conf/param.conf' 0755
+        write_file /etc/initramfs-tools/scripts/init-premount/vmoffer-rootdelay '#!/bin/sh
+# Written by vmoffer: rootdelay is how long to wait for the root disk at most.
+[ "${1:-}" != prereqs ] || exit 0
+read -r line </proc/cmdline
+for word in $line; do
+    case $word in
+        rootdelay=*[!0-9]*) ;;
+        rootdelay=*) echo "ROOTDELAY=${word#rootdelay=}" >>/conf/param.conf ;;
+    esac
+done' 0755
         ;;
     dracut)
         write_file /etc/dracut.conf.d/azure.conf "# Written by vmoffer: what Azure's hosts need at boot.

@@ -163,6 +163,24 @@ def test_initramfs_gets_the_drivers_and_blacklists_of_udf_and_vfat_go(tree: Path
     assert read(tree, "etc/modprobe.d/hardening.conf") == "blacklist cramfs\n"
 
 
+def test_initramfs_waits_for_the_disk_and_does_not_sleep_over_it(tree: Path, run_step: Run) -> None:
+    run_step(tree, "kernel-modules")
+    conf = tree / "param.conf"
+    values = []
+    for stage in ("init-top", "init-premount"):
+        script = tree / f"etc/initramfs-tools/scripts/{stage}/vmoffer-rootdelay"
+        assert script.stat().st_mode & 0o111
+        text = script.read_text().replace("/conf/param.conf", str(conf))
+        (tree / "cmdline").write_text("root=UUID=1 ro rootdelay=300 net.ifnames=0\n")
+        text = text.replace("/proc/cmdline", str(tree / "cmdline"))
+        assert subprocess.run(["sh", "-c", text, "init", "prereqs"], capture_output=True).stdout == b""
+        subprocess.run(["sh", "-c", text], check=True)
+        shell = f"ROOTDELAY=300; . '{conf}'; echo \"$ROOTDELAY\""
+        done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True)
+        values.append(done.stdout.strip())
+    assert values == ["", "300"]
+
+
 @pytest.mark.parametrize(("machine", "console"), [("x86_64", "ttyS0"), ("aarch64", "ttyAMA0")])
 def test_kernel_line_as_grub_mkconfig_will_read_it(
     tree: Path, run_step: Run, machine: str, console: str
