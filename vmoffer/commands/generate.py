@@ -27,7 +27,7 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
     \b
     Example: vmoffer generate demo/debian-12 --builder qemu
     """
-    from generator import catalogue, lint, project
+    from generator import catalogue, lint, project, steps
     from generator.errors import NotMet
     from generator.model import Builder
     from vmoffer.console import say
@@ -37,6 +37,10 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
         say(str(warning))
     changes: list[str] = []
     for definition in definitions:
+        if missing := steps.uncovered(definition.sku):
+            say(
+                f"{definition.sku.id}: no step of vmoffer for this system yet: {', '.join(missing)}; see to it yourself"
+            )
         for one in [Builder(builder)] if builder else definition.sku.builders:
             folder = project.folder_for(definition.sku, one, out)
             if check:
