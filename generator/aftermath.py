@@ -22,7 +22,7 @@ class Command:
 
 
 def result_name(sku: Sku, generation: Generation, what: str) -> str:
-    """`report.json` or `sas.json`; a plan of several generations has one of each per generation."""
+    """`report.json`, `sas.json`, …; a plan of several generations has one of each per generation."""
     stem, suffix = what.split(".", 1)
     return what if len(sku.generations) == 1 else f"{stem}-{generation}.{suffix}"
 
@@ -34,10 +34,11 @@ def commands(sku: Sku, builder: Builder, generation: Generation) -> list[Command
 
 def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
     disks = list(sku.disks(generation))
-    report = _in_out(result_name(sku, generation, "report.json"))
+    names = [result_name(sku, generation, f"report.{suffix}") for suffix in ("json", "html")]
+    reports = " ".join(f"--out {_in_out(name)}" for name in names)
     return [
         Command("finalize", _finalize(generation)),
-        Command("validate", f'vmoffer validate --sku "$VMOFFER_SKU" --out {report} {_paths(disks)}'),
+        Command("validate", f'vmoffer validate --sku "$VMOFFER_SKU" {reports} {_paths(disks)}'),
         Command("upload", _upload(disks), publishes=True),
         Command(
             "sas", _sign(sku, generation, [shlex.quote(disk.filename) for disk in disks]), publishes=True

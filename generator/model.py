@@ -14,6 +14,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from generator.generation import Generation as Generation
+
 
 class Closed(BaseModel):
     """A mapping of a definition: unknown keys are errors, values do not change."""
@@ -22,14 +24,6 @@ class Closed(BaseModel):
 
 
 _M = TypeVar("_M", bound=Closed)
-
-
-class Generation(StrEnum):
-    """What firmware an image boots on: BIOS, UEFI on x86-64, UEFI on arm64."""
-
-    GEN1 = "gen1"
-    GEN2 = "gen2"
-    ARM64 = "arm64"
 
 
 class Builder(StrEnum):

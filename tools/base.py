@@ -25,9 +25,9 @@ NEEDS = ("mmdebstrap", "mke2fs", "sfdisk", "mkfs.vfat", "mcopy", "qemu-img", KEY
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe.toml and the folder it is in."""
+    """A release's file, and what it shares with other releases in the same folder (common.toml, finish.sh)."""
 
-    folder: Path
+    path: Path
     title: str
     suite: str
     components: list[str]
@@ -39,29 +39,39 @@ class Recipe:
     root_uuid: str
     esp_id: str
     packages: list[str]
+    own_packages: list[str]  # of this release alone
     debconf: list[str]
+
+    @property
+    def shared(self) -> tuple[Path, Path]:
+        return self.path.with_name("common.toml"), self.path.with_name("finish.sh")
 
 
 def names() -> list[str]:
     """The recipes there are."""
-    return sorted(path.parent.name for path in RECIPES.glob("*/recipe.toml"))
+    return sorted(_paths())
+
+
+def _paths() -> dict[str, Path]:
+    return {path.stem: path for path in RECIPES.glob("*/*.toml") if path.stem != "common"}
 
 
 def read(name: str) -> Recipe:
     """The recipe `name`. Raises Unusable, naming those there are."""
-    if name not in names():
+    path = _paths().get(name)
+    if path is None:
         raise Unusable(f"there is no base image recipe {name!r}", hint=f"recipes: {', '.join(names())}")
-    data = tomllib.loads((RECIPES / name / "recipe.toml").read_text())
-    known = {field.name for field in fields(Recipe)} - {"folder"}
+    data = tomllib.loads(path.with_name("common.toml").read_text()) | tomllib.loads(path.read_text())
+    known = {field.name for field in fields(Recipe)} - {"path"}
     if set(data) != known:
-        raise Unusable(f"recipe keys: {', '.join(sorted(set(data) ^ known))}", where=f"{name}/recipe.toml")
-    return Recipe(folder=RECIPES / name, **data)
+        raise Unusable(f"recipe keys: {', '.join(sorted(set(data) ^ known))}", where=str(path))
+    return Recipe(path=path, **data)
 
 
 def key(recipe: Recipe, mirrors: apt.Mirrors) -> str:
     """Changes with the recipe, with the mirrors, and with the code that makes the disk."""
     code = [Path(module.__file__) for module in (grub, partitions) if module.__file__]
-    return cache.key(recipe.folder, mirrors.main, mirrors.security, Path(__file__), *code)
+    return cache.key(recipe.path, *recipe.shared, mirrors.main, mirrors.security, Path(__file__), *code)
 
 
 def ensure(name: str, say: Say) -> Path:
@@ -107,16 +117,16 @@ def _make(recipe: Recipe, mirrors: apt.Mirrors, shop: Path, paths: dict[str, Pat
     log, disk, root = shop / "log", shop / "disk.raw", shop / "root"
     table = partitions.write(disk, recipe.size_mib, recipe.disk_guid, paths["sfdisk"])
     disk.chmod(0o666)  # root of the namespace is another user; nobody else can name this file
-    shutil.copytree(recipe.folder, shop / "recipe")
+    shutil.copyfile(recipe.path.with_name("finish.sh"), shop / "finish.sh")
     (shop / "debconf").write_text("\n".join(recipe.debconf) + "\n")
     (shop / "sources.list").write_text(apt.sources(recipe.suite, recipe.components, recipe.keyring, mirrors))
     try:
-        say(f"  {len(recipe.packages)} packages and what they depend on, as {_mode()}")
+        say(f"  {len(recipe.packages) + len(recipe.own_packages)} packages and what they depend on, as {_mode()}")
         work.run(
             "mmdebstrap", _mmdebstrap(recipe, shop, root, paths["mmdebstrap"]), log=log, say=say, env=_env()
         )
         _format_esp(disk, table.esp, recipe.esp_id, paths["mkfs.vfat"])
-        finish = [*_inside(paths), "sh", shop / "recipe" / "finish.sh", root, disk]
+        finish = [*_inside(paths), "sh", shop / "finish.sh", root, disk]
         work.run(
             "boot loaders and file systems", finish, log=log, say=say, env=_finish_env(recipe, table, shop)
         )
@@ -146,7 +156,7 @@ def _mmdebstrap(recipe: Recipe, shop: Path, root: Path, binary: Path) -> list[st
         f"--mode={_mode()}",
         "--variant=minbase",
         "--architectures=amd64",
-        f"--include={','.join(recipe.packages)}",
+        f"--include={','.join([*recipe.packages, *recipe.own_packages])}",
         f"--essential-hook={preseed}",
         '--aptopt=APT::Install-Recommends "false"',
         "--aptopt=Acquire::Retries 5",

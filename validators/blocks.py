@@ -14,7 +14,7 @@ class Blocks(Protocol):
     size: int
 
     def read(self, offset: int, count: int) -> bytes:
-        """`count` bytes from `offset`; fewer at the end of the disk. Raises Undecidable."""
+        """`count` bytes from `offset`; fewer at the end of the disk, none outside. Raises Undecidable."""
         ...
 
 
@@ -26,9 +26,11 @@ class PlainFile:
         self._file = path.open("rb")
 
     def read(self, offset: int, count: int) -> bytes:
-        self._file.seek(offset)
+        if not 0 <= offset < self.size:
+            return b""
         try:
-            return self._file.read(max(0, min(count, self.size - offset)))
+            self._file.seek(offset)
+            return self._file.read(min(count, self.size - offset))
         except OSError as error:
             raise Undecidable(f"the disk file cannot be read at {offset}: {error.strerror}") from None
 
@@ -41,7 +43,7 @@ class Converted:
         self.size = int(file.get_size())
 
     def read(self, offset: int, count: int) -> bytes:
-        if offset >= self.size:
+        if not 0 <= offset < self.size:
             return b""
         try:
             self._file.seek(offset)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from generator.model import Generation, Sku
+from generator.generation import Generation
 from validators.catalogue import Rule
 from validators.disk import Disk
 from validators.guest import Guest, Undecidable
 from validators.outcome import Severity, Status
+
+if TYPE_CHECKING:
+    from generator.model import Sku
 
 
 @dataclass(frozen=True)

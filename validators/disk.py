@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from generator.errors import Unusable
-from generator.model import Generation
+from generator.generation import Generation
 from validators import vhd
 from validators.blocks import Blocks
 from validators.guest import Guest, Kind, Undecidable, exists, text
@@ -50,11 +50,17 @@ class Disk:
         )
 
 
-def open_disk(path: Path) -> Disk:
-    """Open the file at `path`. Raises Unusable when there is no disk file; broken content never raises."""
+def unopened(path: Path) -> Disk:
+    """What the file at `path` is by its head and tail. Raises Unusable when there is no disk file."""
     container = vhd.inspect(path)
     if container.kind == "empty":
         raise Unusable("the file is empty; a disk is needed", where=str(path))
+    return Disk(path, container, Table("none"), None)
+
+
+def open_disk(path: Path) -> Disk:
+    """Open the file at `path`. Raises Unusable when there is no disk file; broken content never raises."""
+    container = unopened(path).container
     try:
         blocks = open_blocks(container)
         table = read_table(blocks)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from generator.errors import Unusable
-from generator.model import Disk as PlannedDisk
-from generator.model import Generation, Sku
+from generator.generation import Generation
 from validators import catalogue
 from validators.catalogue import DISK_SUBJECTS, Rule
 from validators.check import CHECKS, Answer, Case, skipped, undecided
-from validators.disk import Disk, Role, open_disk
+from validators.disk import Disk, Role
 from validators.guest import Undecidable
 from validators.linux import release
 from validators.outcome import GRADERS, Outcome, Severity, Status
+
+if TYPE_CHECKING:
+    from generator.model import Disk as PlannedDisk
+    from generator.model import Sku
 
 # Importing a module registers its checks.
 CHECK_MODULES = (
@@ -28,21 +32,24 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
     "strict": ("tool", "lisa", "policy"),
     **{name: (name,) for name in GRADERS},
 }
+RULE_SECONDS = 30.0  # for one rule; the slowest takes about a tenth of one second
+EVIDENCE_LIMIT = 2000  # characters
 WEIGHT = {Severity.RECOMMENDATION: 0, Severity.WARNING: 1, Severity.MANDATORY: 2}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Everything a report says. `waived` maps a rule to the reason that was given."""
+    """Everything a report says. `waived` maps a rule to the reason; `bytes_read` a disk to what it took."""
 
     disks: tuple[Disk, ...]
     outcomes: tuple[Outcome, ...]
     profile: str
     waived: Mapping[str, str]
     sku: Sku | None
+    bytes_read: Mapping[Path, int] = field(default_factory=dict)
 
     @property
-    def verdict(self) -> str:
+    def verdict(self) -> Literal["pass", "fail"]:
         """`fail` if a mandatory rule is not met and not waived."""
         failed = any(o.status is Status.FAIL and o.rule not in self.waived for o in self.outcomes)
         return "fail" if failed else "pass"
@@ -63,19 +70,29 @@ def judge(
     role: Role | None = None,
     profile: str = "strict",
     waived: Mapping[str, str] | None = None,
+    seconds: float = RULE_SECONDS,
 ) -> Judgement:
     """Judge the disks at `paths` together, as one image of one plan.
 
     `role` None finds out: from the names in `sku`, else the first disk that holds a system is the OS
-    disk. Raises Unusable for a path that is no disk file and for an unknown profile or waived rule.
+    disk. Each disk is read by a process of its own, which has `seconds` for every rule and for opening
+    the disk. Raises Unusable for a path that is no disk file and for an unknown profile or waived rule.
     """
+    from validators.workers import reading
+
     if profile not in PROFILES:
         raise Unusable(f"there is no profile {profile!r}", hint=f"one of {', '.join(PROFILES)}")
     waived = {catalogue.find(name).id: why for name, why in (waived or {}).items()}
     load_checks()
-    disks = assign([open_disk(path) for path in paths], sku, generation, role)
-    outcomes = tuple(_outcomes(disks, sku, profile))
-    return Judgement(disks, outcomes, profile, waived, sku)
+    known = catalogue.rules()  # before the processes are forked, as the checks: once for all of them
+    with reading(paths, seconds) as workers:
+        disks = assign(workers.disks(), sku, generation, role)
+        rules = [[rule.id for rule in known.values() if _applies(rule, disk)] for disk in disks]
+        found = workers.decide(disks, sku, profile, rules)
+        read = workers.bytes_read()
+    order = {name: index for index, name in enumerate(known)}
+    outcomes = sorted((one for each in found for one in each), key=lambda outcome: order[outcome.rule])
+    return Judgement(disks, tuple(outcomes), profile, waived, sku, read)
 
 
 def assign(
@@ -83,20 +100,22 @@ def assign(
 ) -> tuple[Disk, ...]:
     """Give every disk its role, LUN and generation."""
     planned = _planned(sku, generation)
-    given = []
+    given: list[tuple[Disk, bool]] = []
     for disk in disks:
         plan, meant = planned.get(disk.path.name, (None, generation))
         if role or plan:
             chosen: Role = role or (plan.role if plan else "data")
             disk = replace(disk, role=chosen, lun=plan.lun if plan else None, generation=meant)
         given.append((disk, bool(role or plan)))
-    taken = any(known and disk.role == "os" for disk, known in given)
-    result = []
-    for disk, known in given:
-        if not known and not taken and disk.looks_bootable:
-            disk, taken = replace(disk, role="os"), True
-        result.append(disk if disk.generation else replace(disk, generation=generation))
-    return tuple(result)
+    system = None  # the place of the disk that is taken for the OS disk
+    if not any(known and disk.role == "os" for disk, known in given):
+        bootable = [n for n, (disk, known) in enumerate(given) if not known and disk.looks_bootable]
+        unread = [n for n, (disk, known) in enumerate(given) if not known and disk.blocks is None]
+        system = next(iter([*bootable, *unread]), None)
+    return tuple(
+        replace(disk, role="os" if n == system else disk.role, generation=disk.generation or generation)
+        for n, (disk, _) in enumerate(given)
+    )
 
 
 def _planned(
@@ -109,16 +128,9 @@ def _planned(
     return {disk.filename: (disk, gen) for gen in wanted for disk in sku.disks(gen)}
 
 
-def _outcomes(disks: Sequence[Disk], sku: Sku | None, profile: str) -> Iterator[Outcome]:
-    for rule in catalogue.rules().values():
-        if rule.subject not in DISK_SUBJECTS:
-            continue
-        for disk in disks:
-            if _applies(rule, disk):
-                yield decide(rule, disk, disks, sku, profile)
-
-
 def _applies(rule: Rule, disk: Disk) -> bool:
+    if rule.subject not in DISK_SUBJECTS:
+        return False
     if rule.subject == "disk":
         return True
     if rule.subject == "data-disk":
@@ -128,21 +140,40 @@ def _applies(rule: Rule, disk: Disk) -> bool:
     return rule.subject in ("os-disk", "plan") or rule.subject == (disk.os or "linux")
 
 
-def decide(rule: Rule, disk: Disk, disks: Sequence[Disk], sku: Sku | None, profile: str) -> Outcome:
-    """The outcome of one rule on one of `disks`; never raises."""
+def decide(
+    rule: Rule,
+    disk: Disk,
+    disks: Sequence[Disk],
+    sku: Sku | None,
+    profile: str,
+    unanswered: str | None = None,
+) -> Outcome:
+    """The outcome of one rule on one of `disks`; never raises. `unanswered`: why the rule is not asked."""
     active = tuple(name for name in PROFILES[profile] if name in rule.graders)
     case = Case(rule, disk, disks, active, sku)
-    answer = _answer(case, profile)
+    answer = undecided(unanswered) if unanswered else _answer(case, profile)
     graders = active if answer.graders is None else tuple(n for n in active if n in answer.graders)
     severity = answer.severity or _severity(rule, graders or active)
     status = answer.status
     if status is Status.FAIL and severity is not Severity.MANDATORY:
         status = Status.WARN
-    where = answer.where
-    if len(disks) > 1 or not where:
-        where = f"{disk.path.name}: {where}" if where else disk.path.name
     fix = rule.fix_for(_family(disk)) if status in (Status.FAIL, Status.WARN) else ""
-    return Outcome(rule.id, status, severity, graders, answer.evidence, fix, where)
+    return Outcome(
+        rule.id,
+        status,
+        severity,
+        graders,
+        _bounded(answer.evidence),
+        fix,
+        _bounded(answer.where),
+        str(disk.path),
+    )
+
+
+def _bounded(text: str) -> str:
+    """`text`, cut where an image makes it longer than a person reads."""
+    more = len(text) - EVIDENCE_LIMIT
+    return text if more <= 0 else f"{text[:EVIDENCE_LIMIT]} … and {more} more characters"
 
 
 def _answer(case: Case, profile: str) -> Answer:

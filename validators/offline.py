@@ -39,6 +39,11 @@ def open_blocks(container: Container) -> Blocks:
     return Converted(_guarded(f"the {container.kind} file", opened))
 
 
+def load_readers() -> None:
+    """Import the readers of file systems, for all processes that are forked from this one."""
+    import dfvfs.resolver_helpers  # noqa: F401 - which imports every reader there is
+
+
 def open_volume(container: Container, partition: Partition) -> OfflineVolume:
     """The file system in `partition`. Raises Undecidable, naming what lies there, if it cannot be read."""
     kind = partition.content.kind

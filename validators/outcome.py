@@ -29,7 +29,10 @@ GRADERS = ("tool", "lisa", "policy", "guide-2015")  # who tests images, in the f
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One rule's answer: `graders` would complain, or do check it where the rule passes."""
+    """One rule's answer: `graders` would complain, or do check it where the rule passes.
+
+    `where` is a path, a line or a URI; `disk` the path of the disk file that it is on, if there is one.
+    """
 
     rule: str
     status: Status
@@ -38,6 +41,7 @@ class Outcome:
     evidence: str = ""
     fix: str = ""
     where: str = ""
+    disk: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The outcome as the report's JSON has it."""

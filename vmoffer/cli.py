@@ -23,6 +23,7 @@ COMMANDS = {
     "build": "generate, run Packer, finalize, validate, upload, sign",
     "finalize": "turn a builder's raw output into the plan's VHDs",
     "convert": "raw, qcow2, vhdx or vmdk to a fixed VHD",
+    "provision": "run Linux steps on a folder and show what changes",
     "disk": "create a data disk, or show what a disk file is",
     "validate": "judge disks against the certification rules",
     "upload": "put VHDs into a container as page blobs",

@@ -105,6 +105,7 @@ sweep() {
     remove_found "journals" /var/log/journal 1 -name '*'
     # Programs expect their log file to be there with its owner, so it stays, empty.
     if [ -d "$ROOT/var/log" ]; then
+        stays /var/log/.
         emptied=$(find "$ROOT/var/log" -type f ! -empty -printf . -exec truncate -s 0 -- {} +)
         [ -z "$emptied" ] || note "emptied logs (${#emptied})"
     fi
@@ -129,8 +130,26 @@ deprovision() {
 
 # Unused blocks go back to the host, so that the disk image is sparse and old contents are gone.
 release() {
+    findmnt -rno SOURCE,TARGET -t ext3,ext4 | while read -r device folder; do
+        overwrite_journal "$device" "$folder"
+    done
+    # What was deleted a moment ago is free, and trimmed, only once that is on the disk.
+    sync
     attempt 900 fstrim -a || warn "fstrim is not possible here; the image will be larger than it needs to be"
     sync
+}
+
+# overwrite_journal DEVICE FOLDER: the journal still holds the directories and inodes of what is gone. Zeros
+# push them out: twice what it can hold, in a file whose data has to pass through it.
+overwrite_journal() {
+    filler=$2/.vmoffer-journal
+    mib=$(dumpe2fs -h "$1" 2>/dev/null | awk '/^(Total j|J)ournal size:/ { m = $NF ~ /M$/; print m ? 2 * $NF : int($NF / 512) + 1 }')
+    [ -n "$mib" ] || return 0
+    if ! { : >"$filler" && attempt 60 chattr +j "$filler" &&
+        attempt 600 dd if=/dev/zero of="$filler" bs=1M "count=$mib" conv=fsync status=none; }; then
+        warn "the journal of $2 could not be overwritten; names of deleted files stay in it"
+    fi
+    rm -f -- "$filler"
 }
 
 # Packer is still connected and this step's end is still to be reported, so the end comes from outside the

@@ -71,13 +71,22 @@ resolve() {
             *) vm_link=${vm_link%/*}/$vm_to ;;
         esac
     done
-    if [ -n "$ROOT" ]; then
-        case $(realpath -m -- "$ROOT$vm_link") in
-            "$(realpath -- "$ROOT")"/*) ;;
-            *) fail "$1 leads out of the tree" ;;
-        esac
-    fi
+    contained "$ROOT$vm_link" || fail "$1 leads out of the tree"
     printf '%s\n' "$ROOT$vm_link"
+}
+
+# contained FILE: FILE lies inside ROOT when every link on the way is followed.
+contained() {
+    [ -n "$ROOT" ] || return 0
+    case $(realpath -m -- "$1") in
+        "$(realpath -- "$ROOT")"/*) ;;
+        *) return 1 ;;
+    esac
+}
+
+# stays PATH: the folder of PATH is inside ROOT; PATH itself may be a link to anywhere.
+stays() {
+    live || contained "$(realpath -m -- "$ROOT${1%/*}/.")/x" || fail "$1 leads out of the tree"
 }
 
 # write_file PATH TEXT [MODE]: PATH holds TEXT afterwards, replaced in one rename; an equal file is not touched.
@@ -138,6 +147,7 @@ exists() {
 remove() {
     for vm_path in "$@"; do
         if exists "$vm_path"; then
+            stays "$vm_path"
             rm -rf -- "$ROOT$vm_path" || fail "cannot remove $vm_path"
             note "removed $vm_path"
         fi
@@ -151,6 +161,7 @@ remove_found() {
     vm_depth=$3
     shift 3
     [ -d "$vm_folder" ] && [ ! -L "$vm_folder" ] || return 0
+    stays "${vm_folder#"$ROOT"}/."
     vm_dots=$(find "$vm_folder" -mindepth 1 -maxdepth "$vm_depth" \
         \( "$@" \) -prune -printf . -exec rm -rf -- {} +) || fail "cannot remove $vm_what"
     [ -z "$vm_dots" ] || note "removed $vm_what (${#vm_dots})"
@@ -159,6 +170,7 @@ remove_found() {
 # link PATH TARGET: PATH is a symlink to TARGET afterwards.
 link() {
     if [ "$(readlink -- "$ROOT$1" || :)" != "$2" ]; then
+        stays "$1"
         mkdir -p -- "$ROOT${1%/*}"
         rm -rf -- "$ROOT$1.vmoffer-new"
         ln -s -- "$2" "$ROOT$1.vmoffer-new"

@@ -17,6 +17,7 @@ fi
 # Swap files: the usual ones, and those that fstab names.
 remove /swapfile /swap.img /swap/swapfile
 if exists /etc/fstab; then
+    stays /etc/fstab
     awk '$1 ~ /^\// && $1 !~ /^\/dev\// && $3 == "swap" { print $1 }' "$ROOT/etc/fstab" >"$ROOT/etc/fstab.vmoffer-swap"
     while IFS= read -r file; do
         # fstab writes a space as \040.

@@ -22,7 +22,7 @@ GUID = "A9BE6CF2-5683-4281-B70B-1818C6EB7588"
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> base.Recipe:
     """A copy of the real recipe to change."""
-    shutil.copytree(base.RECIPES / "debian-12", tmp_path / "recipes" / "debian-12")
+    shutil.copytree(base.RECIPES / "debian", tmp_path / "recipes" / "debian")
     monkeypatch.setattr(base, "RECIPES", tmp_path / "recipes")
     return base.read("debian-12")
 
@@ -65,28 +65,39 @@ def test_the_key_is_stable_and_changes_with_everything_that_matters(recipe: base
         assert key not in seen
         seen.add(key)
 
-    script = recipe.folder / "finish.sh"
-    script.write_text(script.read_text() + "\n# more\n")
-    now_new()
-    data = recipe.folder / "recipe.toml"
-    data.write_text(data.read_text().replace('"nano"', '"vim"'))
-    now_new()
-    (recipe.folder / "extra").touch()
-    now_new()
-    (recipe.folder / "extra").rename(recipe.folder / "other")
-    now_new()
+    for name, before, after in (
+        ("finish.sh", "set -eu", "set -euf"),
+        ("common.toml", '"nano"', '"vim"'),
+        ("debian-12.toml", "isc-dhcp-client", "udhcpc"),
+    ):
+        path = recipe.path.with_name(name)
+        path.write_text(path.read_text().replace(before, after))
+        now_new()
+    neighbour = recipe.path.with_name("debian-13.toml")
+    neighbour.write_text(neighbour.read_text() + "# more\n")
+    assert base.key(base.read("debian-12"), MIRRORS) in seen
     assert base.key(recipe, replace(MIRRORS, main="http://b.example/debian")) not in seen
     assert base.key(recipe, replace(MIRRORS, security="http://b.example/s")) not in seen
 
 
-def test_an_unknown_recipe_is_answered_with_those_there_are() -> None:
+def test_the_releases_differ_in_their_identities_and_share_the_rest() -> None:
+    twelve, thirteen = base.read("debian-12"), base.read("debian-13")
+    for name in ("title", "suite", "disk_guid", "root_uuid", "esp_id"):
+        assert getattr(twelve, name) != getattr(thirteen, name), name
+    assert twelve.packages == thirteen.packages
+    assert twelve.shared == thirteen.shared
+    assert all(path.is_file() for path in twelve.shared)
+
+
+@pytest.mark.parametrize("name", ["common", "debian", "../debian-12"])
+def test_an_unknown_recipe_is_answered_with_those_there_are(name: str) -> None:
     with pytest.raises(Unusable) as caught:
-        base.ensure("../debian-12", print)
-    assert "debian-12" in (caught.value.hint or "")
+        base.ensure(name, print)
+    assert caught.value.hint == "recipes: debian-12, debian-13"
 
 
 def test_a_recipe_with_a_wrong_key_is_refused(recipe: base.Recipe) -> None:
-    data = recipe.folder / "recipe.toml"
+    data = recipe.path
     data.write_text("pakcages = []\n" + data.read_text())
     with pytest.raises(Unusable, match="pakcages"):
         base.read("debian-12")

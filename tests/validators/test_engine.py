@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from images import GIB, MemoryBlocks, decide, os_disk, sku
-from rich.console import Console
 
 from generator.errors import Unusable
 from generator.model import Generation
-from validators import engine, report
+from validators import engine
 from validators.check import CHECKS, Answer, Case, unmet
 from validators.disk import Disk
 from validators.engine import Judgement, assign
 from validators.outcome import Outcome, Severity, Status
-
-ESC = "\x1b"
 
 
 def data_disk(name: str) -> Disk:
@@ -114,56 +109,6 @@ def test_unknown_profiles_and_rules_are_unusable(tmp_path: Path) -> None:
     with pytest.raises(Unusable, match="no rule") as found:
         engine.judge([], waived={"LNX-SSH-01": "x"})
     assert "LNX-SSH-001" in str(found.value.hint)
-
-
-# --- reports ---------------------------------------------------------------------------------------------
-def test_the_document_has_the_shape_of_the_design() -> None:
-    document = json.loads(report.to_json(judgement(outcome(), waived={"LNX-SSH-001": "why"})))
-    assert document["verdict"] == "pass"
-    assert document["waivers"] == [{"rule": "LNX-SSH-001", "why": "why"}]
-    assert {"path", "role", "size_bytes"} <= set(document["disks"][0])
-    assert document["outcomes"] == [
-        {
-            "rule": "LNX-SSH-001",
-            "status": "fail",
-            "severity": "mandatory",
-            "graders": ["tool"],
-            "evidence": "e",
-            "fix": "f",
-            "where": "w",
-        }
-    ]
-
-
-def shown(found: Judgement, *, terminal: bool = False, full: bool = False) -> str:
-    out = StringIO()
-    report.write_text(found, Console(file=out, force_terminal=terminal, soft_wrap=True), full=full)
-    return out.getvalue()
-
-
-def test_what_an_image_says_is_shown_escaped() -> None:
-    hostile = outcome(evidence=f"{ESC}[2J{ESC}]0;x\x07 [bold]a[/bold] \u202e\r\nnext")
-    text = shown(judgement(hostile), terminal=True)
-    assert f"{ESC}[2J" not in text and "\x07" not in text and "\u202e" not in text and "\r" not in text
-    assert "\\x1b[2J" in text and "[bold]a[/bold]" in text and "\\nnext" in text
-
-
-def test_colours_are_for_terminals() -> None:
-    assert ESC not in shown(judgement(outcome()))
-    assert ESC in shown(judgement(outcome()), terminal=True)
-
-
-def test_the_text_shows_failures_with_their_fix_and_passes_only_on_request() -> None:
-    found = judgement(outcome(), outcome(Status.PASS, "all is well"))
-    assert "fix: f" in shown(found)
-    assert "all is well" not in shown(found)
-    assert "all is well" in shown(found, full=True)
-
-
-def test_mandatory_rules_that_could_not_be_decided_are_named_beside_the_verdict() -> None:
-    text = shown(judgement(outcome(Status.UNDECIDABLE), outcome(Status.UNDECIDABLE, rule="LNX-PATCH-001")))
-    assert "PASS" in text
-    assert text.rstrip().endswith("not decided although mandatory: LNX-SSH-001")
 
 
 def test_a_guest_that_cannot_be_read_leaves_its_rules_undecidable() -> None:

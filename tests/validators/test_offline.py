@@ -8,11 +8,12 @@ import pytest
 from images import MIB, Content_, Link, debian, need, run, unpack, write_disk
 
 from generator.errors import Unusable
-from validators import engine, report
+from validators import engine
 from validators.disk import open_disk
 from validators.footer import make_footer
 from validators.guest import Undecidable
 from validators.outcome import Status
+from validators.reports import document
 
 SECRET = "host-secret-4711"
 
@@ -113,7 +114,7 @@ def test_the_host_is_never_read(target: str, tmp_path: Path) -> None:
     }
     disk = write_disk(tmp_path / "os.raw", files, size_mib=64)
     judgement = engine.judge([disk])
-    assert SECRET not in report.to_json(judgement)
+    assert SECRET not in document.to_json(document.build(judgement))
     ssh = next(outcome for outcome in judgement.outcomes if outcome.rule == "LNX-SSH-001")
     assert ssh.status is (Status.PASS if "vmoffer-test" in target else Status.FAIL)
 

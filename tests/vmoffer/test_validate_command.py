@@ -42,6 +42,28 @@ def test_a_mandatory_failure_is_status_1_and_json_is_all_of_stdout(
     assert document == json.loads(out.read_text())
 
 
+def test_the_suffix_of_a_file_says_its_format(blank: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    beginnings = {".json": "{", ".xml": "<?xml", ".sarif": "{", ".html": "<!doctype html>", ".txt": "/"}
+    out = [argument for suffix in beginnings for argument in ("--out", str(blank.with_suffix(suffix)))]
+    assert run(["validate", str(blank), "--format", "html", *out]) == 0
+    for suffix, beginning in beginnings.items():
+        assert blank.with_suffix(suffix).read_text("utf-8").startswith(beginning)
+    assert capsys.readouterr().out == blank.with_suffix(".html").read_text("utf-8")
+
+
+def test_two_versions_are_compared_and_the_new_one_decides(
+    blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = blank.with_name("bad name.vhd")
+    blank.write_bytes(blank.read_bytes())  # both take their whole size on disk
+    bad.write_bytes(blank.read_bytes())
+    assert run(["validate", str(blank), str(bad), "--diff", "--format", "json"]) == 1
+    changes = json.loads(capsys.readouterr().out)["outcomes"]
+    assert [(change["rule"], change["change"]) for change in changes] == [("DSK-BLOB-002", "worse")]
+    assert run(["validate", str(bad), str(blank), "--diff"]) == 0
+    assert "Better (1)" in capsys.readouterr().out
+
+
 def test_a_waiver_with_a_reason_passes_and_is_recorded(
     blank: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,6 +88,10 @@ def test_a_waiver_with_a_reason_passes_and_is_recorded(
         ["blank.vhd", "--waive", "DSK-BLOB-002"],
         ["blank.vhd", "--waive", "NO-RULE-1", "--why", "x"],
         ["blank.vhd", "--profile", "lenient"],
+        ["blank.vhd", "--out", "report.pdf"],
+        ["blank.vhd", "--diff"],
+        ["blank.vhd", "blank.vhd", "--diff", "--format", "html"],
+        ["blank.vhd", "blank.vhd", "--diff", "--out", "report.html"],
         ["blank.vhd", "--sku", "no/such"],
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from validators.guest import Guest, Undecidable, exists, text
@@ -51,11 +52,10 @@ def mapping(guest: Guest, path: str) -> Mapping[str, Any]:
     content = text(guest, path)
     if not content:
         return {}
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        loaded = YAML(typ="safe", pure=True).load(content)
+        loaded = _loaded(content)
     except (YAMLError, ValueError, RecursionError) as error:
         raise Undecidable(f"{path} is not YAML: {str(error).splitlines()[0]}") from None
     if loaded is None:
@@ -63,3 +63,11 @@ def mapping(guest: Guest, path: str) -> Mapping[str, Any]:
     if not isinstance(loaded, Mapping):
         raise Undecidable(f"{path} holds no mapping")
     return loaded
+
+
+@lru_cache(maxsize=64)
+def _loaded(content: str) -> Any:
+    """The document in `content`; several rules ask for the same files. Nobody changes what is returned."""
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(content)

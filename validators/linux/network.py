@@ -127,7 +127,7 @@ def _sections(content: str) -> dict[str, str]:
     parser = ConfigParser(interpolation=None, strict=False, delimiters=("=",), allow_no_value=True)
     try:
         parser.read_string(content)
-    except (Error, ValueError):
+    except (Error, ValueError, AttributeError):  # the last: a continued line under a key without a value
         return {}
     return {
         f"{section}.{key}".casefold(): value or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, Literal
@@ -63,7 +64,7 @@ class DiskFacts(TypedDict):
 
 
 class OutcomeFacts(TypedDict):
-    """What one rule says about one disk; `where` is a place inside it, empty for the disk itself."""
+    """What one rule says about the disk at the path `disk`; `where` is a place inside it, if there is one."""
 
     rule: str
     title: str
@@ -110,8 +111,10 @@ def build(judgement: Judgement) -> Document:
     }
 
 
-def to_json(document: Document) -> str:
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+def to_json(document: Mapping[str, Any]) -> str:
+    """A document as text that every file takes: a name that is no Unicode is escaped as JSON does it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def schema() -> dict[str, Any]:

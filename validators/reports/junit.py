@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from validators import catalogue
 from validators.reports.document import DiskFacts, Document, OutcomeFacts
-from validators.reports.text import place, printable
+from validators.reports.text import name, place, printable
 
 
 def render(document: Document) -> str:
@@ -25,13 +25,12 @@ def _suite(
     root: ElementTree.Element, disk: DiskFacts, document: Document, waived: dict[str, str]
 ) -> list[int]:
     """Add the suite of one disk; returns its number of cases, failures and skipped cases."""
-    name = disk["path"].rpartition("/")[2]
     suite = ElementTree.SubElement(
-        root, "testsuite", name=printable(name), timestamp=document["created"].rstrip("Z")
+        root, "testsuite", name=printable(name(disk["path"])), timestamp=document["created"].rstrip("Z")
     )
     _count(suite, [0, 0, 0])  # first, for people who read the file
     for outcome in document["outcomes"]:
-        if outcome["disk"] == name:
+        if outcome["disk"] == disk["path"]:
             _case(suite, outcome, waived.get(outcome["rule"]))
     count = [len(suite), len(suite.findall("*/failure")), len(suite.findall("*/skipped"))]
     _count(suite, count)
@@ -58,6 +57,6 @@ def _case(suite: ElementTree.Element, outcome: OutcomeFacts, waived: str | None)
 
 
 def _count(element: ElementTree.Element, count: list[int]) -> None:
-    for name, number in zip(("tests", "failures", "skipped"), count, strict=True):
-        element.set(name, str(number))
+    for key, number in zip(("tests", "failures", "skipped"), count, strict=True):
+        element.set(key, str(number))
     element.set("errors", "0")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from validators import catalogue
 from validators.catalogue import Rule
 from validators.reports.document import Document, OutcomeFacts
-from validators.reports.text import place, printable
+from validators.reports.text import name, place, printable
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"mandatory": "error", "warning": "warning", "recommendation": "note"}
@@ -23,14 +23,14 @@ def render(document: Document) -> str:
     found = [outcome for outcome in document["outcomes"] if outcome["status"] in SHOWN]
     rules = list(dict.fromkeys(outcome["rule"] for outcome in found))
     waived = {waiver["rule"]: waiver["why"] for waiver in document["waivers"]}
-    disks = {disk["path"].rpartition("/")[2]: index for index, disk in enumerate(document["disks"])}
+    disks = {disk["path"]: index for index, disk in enumerate(document["disks"])}
     tool = document["tool"]
     run = {
         "tool": {
             "driver": {
                 "name": tool["name"],
                 "version": tool["version"],
-                "rules": [_rule(catalogue.find(name)) for name in rules],
+                "rules": [_rule(catalogue.find(one)) for one in rules],
             }
         },
         "automationDetails": {
@@ -75,14 +75,15 @@ def _result(
 ) -> dict[str, Any]:
     open_question = outcome["status"] == "undecidable"
     fix = f" Fix: {outcome['fix']}" if outcome["fix"] else ""
-    key = f"{outcome['rule']}\0{outcome['disk']}\0{outcome['where']}"
+    key = "\0".join([outcome["rule"], name(outcome["disk"]), outcome["where"]])
+    fingerprint = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
     result: dict[str, Any] = {
         "ruleId": outcome["rule"],
         "ruleIndex": rule,
         "kind": "open" if open_question else "fail",
         "level": "none" if open_question else LEVELS[outcome["severity"]],
         "message": {"text": printable(f"{place(outcome)}: {outcome['evidence']}.{fix}")},
-        "partialFingerprints": {"ruleAndPlace/v1": hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()},
+        "partialFingerprints": {"ruleAndPlace/v1": fingerprint},
         "properties": {"severity": outcome["severity"], "graders": outcome["graders"]},
     }
     if disk >= 0:

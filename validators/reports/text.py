@@ -60,7 +60,12 @@ def in_order(outcomes: Iterable[OutcomeFacts]) -> list[OutcomeFacts]:
 
 def place(outcome: OutcomeFacts) -> str:
     """The disk, and where on it."""
-    return ": ".join(part for part in (outcome["disk"], outcome["where"]) if part)
+    return ": ".join(part for part in (name(outcome["disk"]), outcome["where"]) if part)
+
+
+def name(path: str) -> str:
+    """The file name of a disk."""
+    return path.rpartition("/")[2]
 
 
 def disk_title(disk: DiskFacts) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from generator.model import Generation
+from generator.generation import Generation
 from validators.check import Answer, Case, met, rule, skipped, unmet, warned
 from validators.guest import Undecidable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from generator.model import Generation
+from generator.generation import Generation
 from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
 from validators.disk import Disk
 from validators.guest import Kind, Undecidable, text

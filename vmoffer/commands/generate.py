@@ -38,9 +38,7 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
     changes: list[str] = []
     for definition in definitions:
         if missing := steps.uncovered(definition.sku):
-            say(
-                f"{definition.sku.id}: no step of vmoffer for this system yet: {', '.join(missing)}; see to it yourself"
-            )
+            say(f"{definition.sku.id}: no step for this system yet: {', '.join(missing)}; see to it yourself")
         for one in [Builder(builder)] if builder else definition.sku.builders:
             folder = project.folder_for(definition.sku, one, out)
             if check:

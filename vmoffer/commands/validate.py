@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from generator.model import Generation
+from generator.generation import Generation
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from validators.reports.difference import Difference
+    from validators.reports.document import Document
 
 PROFILES = ("strict", "tool", "lisa", "policy", "guide-2015")
+FORMATS = ("text", "json", "junit", "sarif", "html")
+SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html", ".txt": "text"}
 
 
 @click.command()
@@ -19,16 +31,25 @@ PROFILES = ("strict", "tool", "lisa", "policy", "guide-2015")
 )
 @click.option("--role", type=click.Choice(["auto", "os", "data"]), default="auto", help="What the disks are.")
 @click.option("--profile", type=click.Choice(PROFILES), default="strict", help="Whose thresholds count.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Format on stdout.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="Format of the report."
-)
-@click.option(
-    "--out", type=click.Path(path_type=Path), multiple=True, help="Also write the JSON report here."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help=f"Also write the report here; its name ends in {', '.join(SUFFIXES)}. Repeat for more.",
 )
 @click.option(
     "--waive", multiple=True, metavar="RULE", help="Do not fail for RULE; needs --why, in the same order."
 )
 @click.option("--why", multiple=True, metavar="TEXT", help="The reason for a --waive; it is in the report.")
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30,
+    show_default=True,
+    help="Seconds for one rule; then it is undecidable.",
+)
+@click.option("--diff", is_flag=True, help="DISKS are OLD and NEW: show what changed. Text and JSON only.")
 @click.option("--all", "full", is_flag=True, help="Show rules that are met and those that do not apply, too.")
 @click.pass_context
 def command(
@@ -42,42 +63,96 @@ def command(
     out: tuple[Path, ...],
     waive: tuple[str, ...],
     why: tuple[str, ...],
+    deadline: float,
+    diff: bool,
     full: bool,
 ) -> None:
     """Judge the disks of one image: VHD, raw or qcow2, read without root, mount or boot.
 
     \b
     Exit status 1 if a mandatory rule is not met. Example:
-      vmoffer validate build/demo/debian-12/1.0.0/*.vhd --sku demo/debian-12
+      vmoffer validate build/demo/debian-12/1.0.0/*.vhd --sku demo/debian-12 --out report.html
+      vmoffer validate 1.0.0/os.vhd 1.0.1/os.vhd --diff
     """
-    from rich.console import Console
-
     from generator.errors import Unusable
-    from validators import engine, report
+    from validators import engine
     from validators.disk import Role
+    from validators.reports import document, text
 
     if len(waive) != len(why):
         raise Unusable("every --waive needs its own --why")
+    if diff and len(disks) != 2:
+        raise Unusable(f"--diff compares two disks, OLD and NEW; {len(disks)} were given")
+    _check_formats(form, out, FORMATS[:2] if diff else FORMATS)
     chosen: Role | None = None if role == "auto" else "os" if role == "os" else "data"
     definition = None
     if sku is not None:
         from generator import catalogue
 
         definition = catalogue.find(sku).sku
-    judgement = engine.judge(
-        disks,
-        sku=definition,
-        generation=Generation(generation) if generation else None,
-        role=chosen,
-        profile=profile,
-        waived=dict(zip(waive, why, strict=True)),
-    )
+
+    def judged(*paths: Path) -> Document:
+        judgement = engine.judge(
+            paths,
+            sku=definition,
+            generation=Generation(generation) if generation else None,
+            role=chosen,
+            profile=profile,
+            waived=dict(zip(waive, why, strict=True)),
+            seconds=deadline,
+        )
+        return document.build(judgement)
+
+    if diff:
+        from validators.reports import difference
+
+        old, new = (judged(disk) for disk in disks)
+        changes = difference.build(old, new)
+        verdict = changes["new"]["verdict"]
+        _deliver(form, out, changes, lambda console: difference.write(changes, console))
+    else:
+        report = judged(*disks)
+        verdict = report["verdict"]
+        _deliver(form, out, report, lambda console: text.write(report, console, full=full))
+    if verdict == "fail":
+        ctx.exit(1)
+
+
+def _check_formats(form: str, out: tuple[Path, ...], allowed: tuple[str, ...]) -> None:
+    """Raise Unusable for a format that there is no view in."""
+    from generator.errors import Unusable
+
+    suffixes = {suffix: meant for suffix, meant in SUFFIXES.items() if meant in allowed}
+    if form not in allowed:
+        raise Unusable(f"--diff is not written as {form}", hint=f"one of {', '.join(allowed)}")
+    for path in out:
+        if path.suffix not in suffixes:
+            hint = ", ".join(f"{suffix} ({meant})" for suffix, meant in suffixes.items())
+            raise Unusable("the name of a report says its format", where=str(path), hint=f"one of {hint}")
+
+
+def _deliver(
+    form: str, out: tuple[Path, ...], report: Document | Difference, show: Callable[[Console], None]
+) -> None:
+    """Write the files, then stdout; `show` is the view in text, in colour on a terminal."""
+    from rich.console import Console
+
+    def rendered(form: str) -> str:
+        if form == "text":
+            file = StringIO()
+            show(Console(file=file, highlight=False, soft_wrap=True))
+            return file.getvalue()
+        if form == "json":
+            from validators.reports.document import to_json
+
+            return to_json(report)
+        view = importlib.import_module(f"validators.reports.{form}")
+        return str(view.render(report))
+
     for path in out:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(report.to_json(judgement), encoding="utf-8")
-    if form == "json":
-        click.echo(report.to_json(judgement), nl=False)
+        path.write_text(rendered(SUFFIXES[path.suffix]), encoding="utf-8")
+    if form == "text":
+        show(Console(highlight=False, soft_wrap=True))
     else:
-        report.write_text(judgement, Console(highlight=False, soft_wrap=True), full=full)
-    if judgement.verdict == "fail":
-        ctx.exit(1)
+        click.echo(rendered(form), nl=False)

@@ -43,7 +43,7 @@ source "qemu" "gen2" {
 
   cd_label = "cidata"
   cd_content = {
-    "meta-data" = jsonencode({ "instance-id" = "vmoffer-build" })
+    "meta-data" = jsonencode({ "instance-id" = "vmoffer-build", "local-hostname" = "vmoffer-build" })
     "user-data" = "#cloud-config\n${jsonencode(local.user_data)}\n"
   }
 
@@ -85,7 +85,7 @@ source "qemu" "gen1" {
 
   cd_label = "cidata"
   cd_content = {
-    "meta-data" = jsonencode({ "instance-id" = "vmoffer-build" })
+    "meta-data" = jsonencode({ "instance-id" = "vmoffer-build", "local-hostname" = "vmoffer-build" })
     "user-data" = "#cloud-config\n${jsonencode(local.user_data)}\n"
   }
 

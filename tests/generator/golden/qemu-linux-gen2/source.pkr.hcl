@@ -44,7 +44,7 @@ source "qemu" "gen2" {
 
   cd_label = "cidata"
   cd_content = {
-    "meta-data" = jsonencode({ "instance-id" = "vmoffer-build" })
+    "meta-data" = jsonencode({ "instance-id" = "vmoffer-build", "local-hostname" = "vmoffer-build" })
     "user-data" = "#cloud-config\n${jsonencode(local.user_data)}\n"
   }
 

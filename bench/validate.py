@@ -1,0 +1,117 @@
+"""Full strict validation of a built OS disk against a bare read of the same files, in one run.
+
+    python bench/validate.py [OS.vhd]
+
+The bare read is dfvfs alone, in a process of its own: it opens the file systems and reads what the rules
+read, and judges nothing. Where guestfish is installed, it reads five of those files. Default: what
+`make build` made.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from validators import engine
+from validators.catalogue import DISK_SUBJECTS, rules
+from validators.disk import open_disk
+from validators.offline import OfflineVolume
+
+RUNS = 5
+FIVE = ("/etc/os-release", "/etc/fstab", "/etc/passwd", "/etc/ssh/sshd_config", "/boot/grub/grub.cfg")
+BARE = """
+import json, sys
+from dfvfs.path import factory
+from dfvfs.resolver import resolver
+vhd, wanted = sys.argv[1], json.load(open(sys.argv[2]))
+new = factory.Factory.NewPathSpec
+for start, size, kind, files in wanted:
+    place = new("DATA_RANGE", range_offset=start, range_size=size, parent=new("OS", location=vhd))
+    system = resolver.Resolver.OpenFileSystem(new(kind, location="/", parent=place))
+    for path, count in files:
+        entry = system.GetFileEntryByPathSpec(new(kind, location=path, parent=place))
+        file = entry.GetFileObject()
+        while count > 0 and (piece := file.read(min(count, 1 << 20))):
+            count -= len(piece)
+"""
+
+
+def read_by_rules(vhd: Path) -> list[tuple[int, int, str, list[tuple[str, int]]]]:
+    """Per volume: where it lies, its kind for dfvfs, and every file that the rules read, with its bytes."""
+    seen: dict[int, dict[str, int]] = {}
+    plain = OfflineVolume.read
+
+    def noted(self: OfflineVolume, path: str, count: int) -> bytes:
+        data = plain(self, path, count)
+        files = seen.setdefault(id(self), {})
+        files[path] = max(files.get(path, 0), len(data))
+        return data
+
+    OfflineVolume.read = noted  # type: ignore[method-assign]
+    (disk,) = engine.assign([open_disk(vhd)], None, None, "os")
+    engine.load_checks()
+    for rule in rules().values():
+        if rule.subject in DISK_SUBJECTS and rule.subject != "windows":
+            engine.decide(rule, disk, [disk], None, "strict")
+    return [
+        (part.start, part.size, part.content.kind.upper(), list(seen[id(volume)].items()))
+        for part in disk.table.partitions
+        if id(volume := disk.volumes[part.number]) in seen and part.content.kind == "ext"
+    ]
+
+
+def measured(command: Sequence[str | Path]) -> tuple[float, float]:
+    """Median seconds, and the peak memory of the largest process in MB."""
+    times, peak = [], 0
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        times.append(time.perf_counter() - start)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode not in (0, 1):
+            raise SystemExit(f"{command[0]} ended with {process.returncode}")
+        peak = max(peak, usage.ru_maxrss)
+    return statistics.median(times), peak / 1000
+
+
+def main(vhd: Path) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        report, list_of_files, bare = (Path(scratch) / name for name in ("r.json", "files.json", "bare.py"))
+        # In a process of its own: the peak memory of a child starts from its parent's.
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            wanted = pool.apply(read_by_rules, [vhd])
+        list_of_files.write_text(json.dumps(wanted))
+        bare.write_text(BARE)
+        validate = [sys.executable, "-m", "vmoffer", "validate", vhd, "--out", report]
+        ours, memory = measured(validate)
+        theirs, least = measured([sys.executable, bare, vhd, list_of_files])
+        read = json.loads(report.read_text())["disks"][0]["bytes_read"]
+    files = [entry for *_, volume in wanted for entry in volume]
+    print(f"{vhd.name}: {vhd.stat().st_size >> 30} GiB; medians of {RUNS} runs")
+    print(f"vmoffer validate, strict   {ours:6.2f} s  {memory:5.0f} MB  {(read or 0) / 1e6:.1f} MB read")
+    size = sum(count for _, count in files) / 1e6
+    print(f"dfvfs, the same files      {theirs:6.2f} s  {least:5.0f} MB  {len(files)} files of {size:.1f} MB")
+    print(f"validation takes {ours / theirs:.1f} times the bare read (goal: under 3, and under 150 MB)")
+    if shutil.which("guestfish"):
+        reads = [word for path in FIVE for word in (":", "cat", path)]
+        slow, _ = measured(["guestfish", "--ro", "-i", "-a", vhd, *reads])
+        print(f"guestfish, five files      {slow:6.2f} s: {slow / ours:.0f} times as long (goal: over 25)")
+    else:
+        print("guestfish is not installed (libguestfs-tools); not compared")
+
+
+if __name__ == "__main__":
+    built = sorted(Path("build").glob("*/*/*/*-os.vhd"), key=lambda path: path.stat().st_mtime)
+    if len(sys.argv) < 2 and not built:
+        raise SystemExit("nothing was built yet: run `make build`, or name a VHD")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else built[-1])

@@ -1,0 +1,85 @@
+"""A built disk started in QEMU without changing it: what its serial console says, and a tidy end."""
+
+from __future__ import annotations
+
+import os
+import select
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools import machine
+
+PROMPT = "login:"
+SSHD = "OpenBSD Secure Shell server."  # how systemd's messages call it, once it is there
+
+
+@dataclass
+class Running:
+    """A guest, what it wrote to its disk (`overlay`), and what it said so far."""
+
+    process: subprocess.Popen[bytes]
+    overlay: Path
+    monitor: Path
+    said: str = ""
+
+    def wait_for(self, *texts: str, seconds: float = 420) -> str:
+        """The serial console's words once all `texts` are among them. Raises AssertionError."""
+        self._listen(lambda: all(text in self.said for text in texts), seconds)
+        missing = [text for text in texts if text not in self.said]
+        assert not missing, f"{missing} never came; the console's last words:\n{self.said[-3000:]}"
+        return self.said
+
+    def power_off(self, seconds: float = 120) -> None:
+        """Press the power button: the guest writes what it holds in memory, and ends."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(str(self.monitor))
+            monitor.recv(4096)
+            monitor.sendall(b"system_powerdown\n")
+            self._listen(lambda: False, seconds)
+        assert self.process.wait(timeout=5) == 0, self.said[-3000:]
+
+    def _listen(self, done: Callable[[], bool], seconds: float) -> None:
+        assert self.process.stdout is not None
+        end = time.monotonic() + seconds
+        while not done() and time.monotonic() < end:
+            if select.select([self.process.stdout], [], [], 1)[0]:
+                heard = os.read(self.process.stdout.fileno(), 65536)
+                if not heard:
+                    return
+                self.said += heard.decode(errors="replace")
+
+
+@contextmanager
+def started(disk: Path, folder: Path) -> Iterator[Running]:
+    """The VHD `disk` behind a fresh overlay in `folder`, which a person may boot on UEFI; ended at the end."""
+    here = machine.look()
+    folder.mkdir(parents=True, exist_ok=True)
+    overlay, variables, monitor = (folder / name for name in ("disk.qcow2", "vars.fd", "m"))
+    shutil.copyfile(here.efi_vars, variables)
+    subprocess.run(
+        ["qemu-img", "create", "-q", "-f", "qcow2", "-b", disk.resolve(), "-F", "vpc", overlay], check=True
+    )
+    command: list[str | Path] = [
+        here.qemu_binary, "-machine", f"q35,accel={here.accelerator}", "-cpu", here.cpu_model, "-m", "1024",
+        "-display", "none", "-serial", "stdio", "-nic", "user,model=virtio-net-pci",
+        "-monitor", f"unix:{monitor},server=on,wait=off",
+        "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={here.efi_code}",
+        "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
+        "-drive", f"if=virtio,format=qcow2,file={overlay}",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        yield Running(process, overlay, monitor)
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout:
+            process.stdout.close()

@@ -1,0 +1,287 @@
+# ruff: noqa: E501 - a row is a line
+"""What is fuzzed: seeds, what reads them, and which exceptions are the clean way to refuse one.
+
+A target that goes through the rules fails when a rule met something it does not understand: the engine
+turns every exception inside a rule into that sentence, and here it is a defect.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import uuid
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "validators"))
+
+from images import GRUB_CFG, MIB, cpio, debian, initramfs, os_disk, sku, unpack
+
+from publisher import sascheck
+from validators import engine
+from validators.catalogue import DISK_SUBJECTS, rules
+from validators.disk import open_disk
+from validators.footer import NotAFooter, checksum, make_footer, parse_footer
+from validators.formats import announced
+from validators.guest import Undecidable, walk
+from validators.linux import boot, fstab, sshd
+from validators.linux.initramfs import names
+from validators.outcome import Outcome
+from validators.partitions import read_table
+from validators.vhd import inspect
+
+Run = Callable[[bytes], object]
+
+
+@dataclass(frozen=True)
+class Target:
+    """`repair` gives half of the inputs right checksums or a new compression, so that they get further.
+
+    `weight`: the target's part of the time. `slow`: seconds that one input may take.
+    """
+
+    name: str
+    seeds: Sequence[bytes]
+    run: Run
+    clean: tuple[type[Exception], ...] = ()
+    repair: Callable[[bytes, Random], bytes] | None = None
+    weight: int = 1
+    slow: float = 5.0
+
+
+class Defect(Exception):
+    """A rule broke."""
+
+
+class Bytes:
+    """A disk that is these bytes, and zeros up to 1 GiB."""
+
+    def __init__(self, data: bytes) -> None:
+        self.size = 1 << 30
+        self._data = data
+
+    def read(self, offset: int, count: int) -> bytes:
+        count = max(0, min(count, self.size - offset))
+        assert count <= 64 * MIB, f"a read of {count} bytes"
+        return self._data[offset : offset + count].ljust(count, b"\0")
+
+
+# --- VHD -------------------------------------------------------------------------------------------------
+def _footer_repaired(data: bytes, random: Random) -> bytes:
+    data = data[:512].ljust(512, b"\0")
+    return data[:64] + struct.pack(">I", checksum(data)) + data[68:]
+
+
+def _footer(data: bytes) -> None:
+    announced(data[:512], len(data))
+    parse_footer(data[-512:])
+
+
+@dataclass
+class _File:
+    """A file on memory, rewritten for every input."""
+
+    path: Path = field(
+        default_factory=lambda: (
+            Path(
+                tempfile.mkdtemp(
+                    prefix="vmoffer-fuzz-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+                )
+            )
+            / "x.vhd"
+        )
+    )
+
+    def put(self, data: bytes) -> Path:
+        self.path.write_bytes(data)
+        return self.path
+
+
+def _container(file: _File) -> Run:
+    def run(data: bytes) -> None:
+        if data:
+            inspect(file.put(data))
+
+    return run
+
+
+# --- partition tables ------------------------------------------------------------------------------------
+def gpt(*parts: tuple[int, int]) -> bytes:
+    """LBA 0 to 33 of a disk with these partitions (first and last LBA)."""
+    entries = b"".join(
+        uuid.UUID("0FC63DAF-8483-4772-8E79-3D69D8477DE4").bytes_le
+        + uuid.UUID(int=number + 1).bytes_le
+        + struct.pack("<QQQ", first, last, 0)
+        + f"part {number}".encode("utf-16-le").ljust(72, b"\0")
+        for number, (first, last) in enumerate(parts)
+    ).ljust(128 * 128, b"\0")
+    header = struct.pack("<8sIIIIQQQQ16sQIII", b"EFI PART", 0x10000, 92, 0, 0, 1, (1 << 21) - 1, 34, 1 << 20,
+                         bytes(16), 2, 128, 128, zlib.crc32(entries))  # fmt: skip
+    header = header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:]
+    return mbr((0xEE, 1, 1 << 21))[:512] + header.ljust(512, b"\0") + entries
+
+
+def mbr(*entries: tuple[int, int, int]) -> bytes:
+    """A master boot record; entries are type, first LBA, sectors."""
+    table = b"".join(
+        struct.pack("<4sBBBBII", b"\0" * 4, kind, 0, 0, 0, start, size) for kind, start, size in entries
+    )
+    return (bytes(446) + table).ljust(510, b"\0") + b"\x55\xaa"
+
+
+def _gpt_repaired(data: bytes, random: Random) -> bytes:
+    """Checksums that are right, so that what the entries say counts."""
+    data = data.ljust(34 * 512, b"\0")
+    header, entries = data[512:604], data[1024 : 1024 + 128 * 128]
+    header = header[:16] + bytes(4) + header[20:88] + struct.pack("<I", zlib.crc32(entries))
+    header = header[:16] + struct.pack("<I", zlib.crc32(header)) + header[20:]
+    return data[:512] + header + data[604:]
+
+
+def _extended() -> bytes:
+    """An MBR with two logical partitions."""
+    second = mbr((0x83, 63, 2048), (0x05, 4096, 4096))
+    return mbr((0x83, 64, 64), (0x05, 128, 8192)).ljust(128 * 512, b"\0") + second
+
+
+# --- file systems in whole images ------------------------------------------------------------------------
+def _tool(*command: str | Path) -> None:
+    environment = {**os.environ, "PATH": f"/usr/sbin:/sbin:{os.environ['PATH']}"}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+
+
+def images() -> list[bytes]:
+    """A bare ext4 with a whole Debian tree, the same as qcow2, and a bare FAT."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        unpack({path: content for path, content in debian().items() if "initrd" not in path}, folder / "tree")
+        ext, fat = folder / "ext.raw", folder / "fat.raw"
+        for path, size in ((ext, 3 * MIB), (fat, 2 * MIB)):
+            with path.open("wb") as file:
+                file.truncate(size)
+        _tool("mke2fs", "-q", "-t", "ext4", "-b", "1024", "-O", "^has_journal", "-d", folder / "tree", ext)
+        _tool("mkfs.vfat", fat)
+        _tool("qemu-img", "convert", "-O", "qcow2", ext, folder / "ext.qcow2")
+        return [path.read_bytes() for path in (ext, folder / "ext.qcow2", fat)]
+
+
+def _image(file: _File) -> Run:
+    """Open, judge by every rule, and walk the tree."""
+    engine.load_checks()
+
+    def run(data: bytes) -> None:
+        if not data:
+            return
+        disk = open_disk(file.put(data))
+        _judge(disk)
+        if disk.guest is not None:
+            for path, _ in walk(disk.guest, "/", 2000):
+                disk.guest.readlink(path)
+
+    return run
+
+
+def _judge(disk: Any, only: Sequence[str] | None = None) -> None:
+    for rule in rules().values():
+        if rule.subject in DISK_SUBJECTS and (only is None or rule.id in only):
+            _whole(engine.decide(rule, disk, [disk], sku(), "strict"))
+
+
+def _whole(outcome: Outcome) -> None:
+    if "does not understand" in outcome.evidence:
+        raise Defect(f"{outcome.rule}: {outcome.evidence}")
+
+
+# --- files in the guest ----------------------------------------------------------------------------------
+def _guest(path: str, ids: Sequence[str]) -> Run:
+    """The clean Debian with this file changed, judged by the rules that read it."""
+    engine.load_checks()
+
+    def run(data: bytes) -> None:
+        _judge(os_disk({path: data}), ids)
+
+    return run
+
+
+def _ids(*starts: str) -> list[str]:
+    return [name for name in rules() if name.startswith(starts)]
+
+
+def _compressed(data: bytes, random: Random) -> bytes:
+    pack = random.choice((gzip.compress, bz2.compress, lzma.compress))
+    return cpio("kernel/x86/microcode") + bytes(256) + pack(data)
+
+
+def _text(run: Callable[[str], object]) -> Run:
+    return lambda data: run(data.decode("utf-8", "replace"))
+
+
+SAS = (
+    "https://contoso.blob.core.windows.net/vhds/os.vhd?sv=2024-11-04&ss=b&srt=sco&sp=rl&st=2026-01-01T00:00:00Z"
+    "&se=2026-03-01T00:00:00Z&spr=https&sr=c&sig=" + "A" * 43 + "%3D"
+)
+
+
+def targets(*, with_images: bool = True) -> list[Target]:
+    """All of them; the images need mke2fs, mkfs.vfat and qemu-img."""
+    clean = debian()
+    footer = make_footer(1 << 30, timestamp=946684800).pack()
+    tables = [gpt((2048, 4095), (8192, 1 << 20)), mbr((0x83, 2048, 4096), (0x82, 8192, 64)), _extended()]
+    unpacked = cpio("init", "usr/lib/modules/6.1/kernel/drivers/hv/hv_vmbus.ko")
+    grub = GRUB_CFG.format(version="6.1", line="root=UUID=1 ro console=ttyS0").encode()
+    found = [
+        Target("footer", [footer], _footer, (NotAFooter,), _footer_repaired),
+        Target("container", [bytes(4096) + footer, footer + bytes(4096) + footer], _container(_File())),
+        Target("partitions", tables, lambda data: read_table(Bytes(data)), (Undecidable,), _gpt_repaired, 2),
+        Target("initramfs", [initramfs("hv_vmbus", "nvme"), unpacked, gzip.compress(unpacked)],
+               lambda data: list(names(data)), (Undecidable,), _compressed, 2),
+        Target("sshd_config", [str(clean["/etc/ssh/sshd_config"]).encode(), b"Match user x\n ForceCommand y\n"],
+               _text(lambda text: list(sshd.parse(text, "/etc/ssh/sshd_config"))), (Undecidable,)),
+        Target("grub.cfg", [grub], _text(lambda text: boot.grub(text, "/boot/grub/grub.cfg", {})), (Undecidable,)),
+        Target("fstab", [str(clean["/etc/fstab"]).encode() + b"/swap none swap sw 0 0\n"], _text(fstab.parse)),
+        Target("sas", [SAS.encode(), SAS.replace("sr=c", "sr=b&skoid=x&sktid=y").encode()],
+               _text(lambda text: sascheck.check(text, live=False)), (), None, 2),
+        *(
+            Target(f"rules on {path}", [seed if isinstance(seed, bytes) else str(seed).encode()],
+                   _guest(path, ids), weight=1)
+            for path, seed, ids in _guest_files(clean)
+        ),
+    ]  # fmt: skip
+    if with_images:
+        found.append(Target("disk images", images(), _image(_File()), (Undecidable,), weight=6, slow=20.0))
+    return found
+
+
+def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
+    network = "network:\n ethernets:\n  eth0:\n   dhcp4: true\n"
+    keyfile = "[connection]\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n"
+    return [
+        ("/etc/ssh/sshd_config", clean["/etc/ssh/sshd_config"], _ids("LNX-SSH")),
+        ("/boot/grub/grub.cfg", clean["/boot/grub/grub.cfg"], _ids("LNX-KERN", "LNX-SSH-005", "DSK-FS")),
+        ("/etc/fstab", clean["/etc/fstab"], _ids("LNX-SWAP", "DSK-FS", "DSK-PART")),
+        ("/etc/waagent.conf", clean["/etc/waagent.conf"], _ids("LNX-AGENT", "LNX-SWAP", "LNX-PROV")),
+        ("/etc/cloud/cloud.cfg", clean["/etc/cloud/cloud.cfg"], _ids("LNX-PROV", "LNX-SWAP", "LNX-CRED")),
+        ("/etc/netplan/50.yaml", network, _ids("LNX-NET")),
+        ("/etc/network/interfaces", clean["/etc/network/interfaces"], _ids("LNX-NET")),
+        ("/etc/NetworkManager/system-connections/a.nmconnection", keyfile, _ids("LNX-NET")),
+        (
+            "/etc/sysconfig/network-scripts/ifcfg-eth0",
+            "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n",
+            _ids("LNX-NET"),
+        ),
+        ("/etc/passwd", clean["/etc/passwd"], _ids("LNX-CRED", "LNX-HIST")),
+        ("/etc/shadow", clean["/etc/shadow"], _ids("LNX-CRED")),
+        ("/etc/sudoers", clean["/etc/sudoers"], _ids("LNX-SUDO")),
+        ("/var/lib/dpkg/status", clean["/var/lib/dpkg/status"], _ids("LNX-SSL", "LNX-OMI", "LNX-AGENT")),
+        ("/usr/lib/os-release", clean["/usr/lib/os-release"], _ids("DSK-OS", "LNX-AGENT-001")),
+    ]

@@ -1,0 +1,197 @@
+"""The processes that read disks, one per disk, all at once; and what is said when one of them stops.
+
+The readers of file systems are native code that runs on whatever a disk holds. A rule whose process crashes,
+hangs or runs out of memory is undecidable; a new process goes on with the rules after it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from validators import catalogue, engine
+from validators.disk import Disk, unopened
+from validators.offline import load_readers
+from validators.outcome import Outcome
+from validators.worker import Task, serve
+
+if TYPE_CHECKING:
+    from generator.model import Sku
+
+MAX_RESTARTS = 3  # per disk
+
+
+class Stopped(Exception):
+    """The process crashed, hung or hit a limit."""
+
+
+@contextmanager
+def reading(paths: Sequence[Path], seconds: float) -> Iterator[Workers]:
+    """Processes that open the disks at `paths`; each has `seconds` per step. All end with the context."""
+    workers = Workers(paths, seconds)
+    try:
+        yield workers
+    finally:
+        workers.end()
+
+
+class Workers:
+    """First `disks`, what the files are; then `decide`, once."""
+
+    def __init__(self, paths: Sequence[Path], seconds: float) -> None:
+        if len(paths) > 1:
+            load_readers()  # once, and not in every process
+        self._all: list[_Worker] = []
+        for disk in [unopened(path) for path in paths]:
+            self._all.append(_Worker(disk, seconds, self._all))
+
+    def disks(self) -> list[Disk]:
+        """The disks without their content. One that stops its process has no blocks, and a reason."""
+        self._listen()
+        return [worker.disk for worker in self._all]
+
+    def decide(
+        self, disks: Sequence[Disk], sku: Sku | None, profile: str, rules: Sequence[Sequence[str]]
+    ) -> list[list[Outcome]]:
+        """The outcomes of `rules[n]` on `disks[n]`, in that order."""
+        for index, worker in enumerate(self._all):
+            worker.begin(Task(index, disks, sku, profile, rules[index]))
+        self._listen()
+        return [worker.outcomes for worker in self._all]
+
+    def bytes_read(self) -> Mapping[Path, int]:
+        """What the processes read from files, where the system counts it."""
+        return {one.disk.path: one.bytes_read for one in self._all if one.bytes_read is not None}
+
+    def end(self) -> None:
+        for worker in self._all:
+            worker.end()
+
+    def _listen(self) -> None:
+        """Until no process owes an answer."""
+        while busy := [worker for worker in self._all if worker.busy]:
+            left = max(0.0, min(worker.left for worker in busy))
+            ready = connection.wait([worker.pipe for worker in busy], left)
+            for worker in busy:
+                if worker.pipe in ready or worker.left <= 0:
+                    worker.hear()
+
+
+class _Worker:
+    """One disk: the process that reads it now, and what is known so far."""
+
+    def __init__(self, disk: Disk, seconds: float, others: Sequence[_Worker]) -> None:
+        self.disk = disk
+        self.outcomes: list[Outcome] = []
+        self.bytes_read: int | None = None
+        self._seconds = seconds
+        self._others = others
+        self._task: Task | None = None
+        self._stops = 0
+        self._start()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the process must have said something."""
+        return self._deadline - time.monotonic()
+
+    @property
+    def _waiting(self) -> Sequence[str]:
+        return self._task.rules[len(self.outcomes) :] if self._task else ()
+
+    def begin(self, task: Task) -> None:
+        self._task = task
+        if (
+            self.disk.reason and self._stops
+        ):  # it could not even be opened; the file's own facts can be judged
+            self._answer(self._waiting, None)
+        else:
+            self._ask()
+
+    def hear(self) -> None:
+        """Take what the process says, or what its silence means."""
+        try:
+            said = self._receive()
+        except Stopped as reason:
+            self._stopped(str(reason))
+            return
+        if isinstance(said, Outcome):
+            self.outcomes.append(said)
+        elif isinstance(said, Disk):
+            if self._task:
+                self._ask()
+            else:
+                self.disk, self.busy = said, False
+        else:
+            self.bytes_read, self.busy = said, False
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+    def _start(self) -> None:
+        # Forked, not spawned: a new interpreter with all it imports takes longer than the whole judgment.
+        context = multiprocessing.get_context("fork")
+        self.pipe, theirs = context.Pipe()
+        others = [one.pipe for one in self._others if one is not self and not one.pipe.closed]
+        self._process = context.Process(
+            target=serve, args=(theirs, [self.pipe, *others], self.disk.path), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._renew()
+
+    def _ask(self) -> None:
+        assert self._task is not None
+        self._renew()
+        try:
+            self.pipe.send(replace(self._task, rules=self._waiting))
+        except OSError:
+            return  # it is gone; `hear` says how
+
+    def _renew(self) -> None:
+        self.busy = True
+        self._deadline = time.monotonic() + self._seconds
+
+    def _receive(self) -> Any:
+        try:
+            if not self.pipe.poll(0):
+                raise Stopped(f"it took longer than {self._seconds:g} seconds")
+            said = self.pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(1)
+            code = self._process.exitcode
+            how = f"by {signal.Signals(-code).name}" if code and code < 0 else f"with status {code}"
+            raise Stopped(f"the process that reads the disk was ended {how}") from None
+        self._renew()
+        return said
+
+    def _stopped(self, reason: str) -> None:
+        """The rule that was being decided is undecidable; the others get a new process."""
+        self.end()
+        self.busy = False
+        self._stops += 1
+        if self._task is None:
+            self.disk = replace(self.disk, reason=f"the disk was not opened: {reason}")
+        elif self._stops > MAX_RESTARTS:
+            self._answer(self._waiting, f"reading this disk stopped {self._stops} times, at last: {reason}")
+        elif self._waiting:
+            self._answer(self._waiting[:1], reason)
+            if self._waiting:
+                self._start()
+
+    def _answer(self, rules: Sequence[str], reason: str | None) -> None:
+        """Outcomes without the process: undecidable for `reason`, or what the file alone shows."""
+        task = self._task
+        assert task is not None
+        for name in rules:
+            rule, disk = catalogue.find(name), task.disks[task.own]
+            self.outcomes.append(engine.decide(rule, disk, task.disks, task.sku, task.profile, reason))

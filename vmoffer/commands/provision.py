@@ -1,0 +1,48 @@
+"""`vmoffer provision`: Linux steps on a scratch tree, and what each one changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the tree.")
+@click.option("--family", required=True, help="The distribution of the tree: debian, rhel, sles, …")
+@click.option("--step", "wanted", multiple=True, metavar="ID", help="Only this step; may be repeated.")
+@click.option("--list", "only_list", is_flag=True, help="List the family's steps and run none.")
+def command(root: Path | None, family: str, wanted: tuple[str, ...], only_list: bool) -> None:
+    """Run provisioner steps on the tree in a folder and show what each step changes.
+
+    The tree is changed, and nothing outside of it. Files are edited; tools of the guest (packages, boot loader,
+    initramfs) are not run, so that any machine can look at any family.
+
+    \b
+    Example:
+      vmoffer provision --root tree --family debian --step sshd --step sudoers
+    """
+    from generator.errors import NotMet, Unusable
+    from vmoffer import scratch
+    from vmoffer.console import say
+
+    plan = scratch.planned(family, wanted)
+    if only_list:
+        for step in plan:
+            click.echo(f"{step.id:16} {step.phase:10} {step.name}")
+        return
+    if root is None:
+        raise Unusable("--root is missing", hint="the folder that holds the tree, or --list")
+    full = scratch.check_root(root)
+    undeclared = []
+    for result in scratch.run(full, plan):
+        click.echo(result.said or f"vmoffer: {result.step}: failed")
+        for change in result.changes:
+            click.echo(scratch.shown(change))
+        undeclared += [f"{result.step} changed {one.path}" for one in result.changes if not one.declared]
+        if result.complained:
+            say(result.complained)
+        if result.status:
+            raise NotMet(f"step {result.step} failed with status {result.status}", where=str(root))
+    if undeclared:
+        raise NotMet(f"outside of the declared paths: {', '.join(undeclared)}", where=str(root))
