@@ -21,6 +21,7 @@ Plugin = Literal["qemu", "azure"]
 
 OLDEST = (1, 11)  # the first that loads plugins only from the tree that `plugins install` fills
 OLDEST_GO = (1, 21)  # the first that fetches the release a go.mod asks for
+PROJECT_PATIENCE = 300  # seconds for `packer init` of a whole project
 INIT_PATIENCE = 30  # seconds for `packer init`, which has no time limit of its own
 MODULES = Path(__file__).parent / "go"
 
@@ -83,6 +84,31 @@ def ensure(plugins: Sequence[Plugin], say: Say) -> Packer:
         for name in plugins:
             _install(packer, name, folder, say, online=not ours)
     return packer
+
+
+def init(packer: Packer, project: Path, say: Say) -> None:
+    """Bring in the plugins that `project` requires, where the pins here are too old for it.
+
+    Raises Surroundings, with what Packer said, if they cannot be fetched within PROJECT_PATIENCE.
+    """
+    say(f"packer init: looking for the plugins of {project}")
+    try:
+        done = subprocess.run(
+            [packer.path, "init", project],
+            env={**os.environ, **packer.env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PROJECT_PATIENCE,
+        )
+        said = (done.stderr or done.stdout).strip()
+    except subprocess.TimeoutExpired:
+        said = f"no answer in {PROJECT_PATIENCE} s"
+    else:
+        if done.returncode == 0:
+            return
+    hint = "packer init needs the network; or install the plugins and run packer build in that folder yourself"
+    raise Surroundings(f"the project's plugins could not be fetched: {said}", where=str(project), hint=hint)
 
 
 def on_path() -> tuple[Path | None, str]:

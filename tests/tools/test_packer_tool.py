@@ -151,3 +151,11 @@ def test_the_real_packer_loads_the_pinned_qemu_plugin() -> None:
     )
     assert "packer-plugin-qemu_v" in done.stdout
     assert "-dev" not in done.stdout
+
+
+def test_plugins_that_cannot_be_fetched_are_told_with_what_packer_said(tmp_path: Path) -> None:
+    fake = tmp_path / "packer"
+    fake.write_text("#!/bin/sh\necho 'no such host' >&2\nexit 1\n")
+    fake.chmod(0o755)
+    with pytest.raises(Surroundings, match="no such host"):
+        packer.init(packer.Packer(fake, "1.16.0"), tmp_path, lambda text: None)

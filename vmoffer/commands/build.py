@@ -60,7 +60,7 @@ def command(sku: str, builder: str | None, out: Path | None, publish: bool, keep
         scratch = Path(work.enter_context(tempfile.TemporaryDirectory(prefix="vmoffer-build-")))
         project.write(definition, chosen, folder)
         say(f"vmoffer: wrote the Packer project to {folder}")
-        packer, variables = _machinery(definition, chosen, scratch)
+        packer, variables = _machinery(definition, chosen, folder, scratch)
         if chosen is Builder.QEMU:
             _write_traces(out, variables["ssh_public_key"])
         variables |= {"out": str(out), "sku": sku, "publish": str(publish).lower()}
@@ -111,12 +111,16 @@ def _only_one(out: Path) -> Iterator[None]:
         yield
 
 
-def _machinery(definition: Definition, builder: Builder, scratch: Path) -> tuple[Packer, dict[str, str]]:
+def _machinery(
+    definition: Definition, builder: Builder, folder: Path, scratch: Path
+) -> tuple[Packer, dict[str, str]]:
     """Packer with the builder's plugin, and the template's variables that describe this machine."""
     from tools import base, machine, packer
 
     if builder is Builder.AZURE_ARM:
-        return packer.ensure(["azure"], say), {}
+        ready = packer.ensure([], say)
+        packer.init(ready, folder, say)
+        return ready, {}
     here = machine.look()
     say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
     ready = packer.ensure(["qemu"], say)
