@@ -9,6 +9,7 @@ from typing import Any
 
 from generator import steps
 from generator.catalogue import Definition
+from generator.drives import drives
 from generator.errors import NotMet
 from generator.load import FieldPath, Invalid, Problem, dotted
 from generator.model import Sku
@@ -45,6 +46,7 @@ def lint(definitions: list[Definition]) -> list[Finding]:
         for rule in RULES
         for breach in rule(definition.sku)
     ]
+    found += [_place(definition, breach) for definition in definitions for breach in drives(definition)]
     found += _one_owner_per_sku_id(definitions)
     return [finding for _, _, finding in sorted(found, key=lambda item: (item[0], item[1], item[2].rule))]
 

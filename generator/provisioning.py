@@ -18,9 +18,9 @@ STAGING = "/tmp/vmoffer-upload"  # noqa: S108 - in the guest, gone before it is 
 
 @dataclass(frozen=True)
 class Provisioner:
-    """One `provisioner` block: a script to run, a folder to make or files to upload."""
+    """One `provisioner` block: a script to run, a folder to make, files to upload, or a plugin's own work."""
 
-    kind: Literal["script", "folder", "upload"]
+    kind: Literal["script", "folder", "upload", "windows-update"]
     name: str
     source: str = ""
     destination: str = ""
@@ -56,6 +56,10 @@ def provisioning(definition: Definition, builder: Builder) -> Provisioning:
     for number, step in enumerate(order, start=1):
         if isinstance(step, Step):
             _own(result, number, step, definition.root, windows)
+        elif step.plugin == "windows-update":
+            result.provisioners.append(
+                Provisioner("windows-update", step.name, env=step.env, timeout=step.timeout)
+            )
         else:
             path = f"scripts/{number:02}-{step.filename}"
             result.files[path] = step.text

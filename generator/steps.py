@@ -7,7 +7,6 @@ distribution's row of `families.yaml`, then the SKU's `settings`), and made into
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from ruamel.yaml import YAML
 
 from generator.errors import Unusable
 from generator.model import Builder, Closed, Sku
+from generator.powershell import here_string, literal
 
 Value = str | int | bool
 Phase = Literal["prepare", "cleanup", "generalize"]
@@ -49,6 +49,7 @@ class Entry(Closed):
     families: list[str] = Field(min_length=1)
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     touches: list[str] = Field(min_length=1)
+    plugin: str | None = Field(None, description="A Packer plugin that does the step instead of a script")
     timeout: str = Field(pattern=r"^[0-9]+m$")
 
 
@@ -79,7 +80,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class RenderedStep:
-    """One file to run in the guest, as root or Administrator, with `env` in its environment."""
+    """One file to run in the guest, as root or Administrator, with `env` in its environment.
+
+    Where `plugin` is set there is no file: that Packer plugin does the step and reads `env`.
+    """
 
     id: str
     name: str
@@ -89,6 +93,7 @@ class RenderedStep:
     env: dict[str, str]
     timeout: str
     last: bool
+    plugin: str | None = None
 
 
 def plan(sku: Sku, builder: Builder) -> list[RenderedStep]:
@@ -114,11 +119,12 @@ def plan(sku: Sku, builder: Builder) -> list[RenderedStep]:
             id=entry.id,
             name=entry.title,
             phase=entry.phase,
-            filename=_filename(entry.id, sku.os.family),
-            text=script(entry.id, sku.os.family),
+            filename="" if entry.plugin else _filename(entry.id, sku.os.family),
+            text="" if entry.plugin else script(entry.id, sku.os.family),
             env={name.upper(): _text(value) for name, value in _parameters(entry, sku, builder).items()},
             timeout=entry.timeout,
             last=entry.phase == "generalize",
+            plugin=entry.plugin,
         )
         for entry in chosen
     ]
@@ -177,17 +183,14 @@ def script(step_id: str, family: OsFamily) -> str:
         return _LINUX_LIBRARY.sub(lambda _: library.rstrip("\n"), text, count=1)
     library = (folder / "lib.ps1").read_text(encoding="utf-8").rstrip("\n")
     text = _WINDOWS_LIBRARY.sub(lambda _: library, text, count=1)
-    return _WINDOWS_TABLE.sub(lambda match: _here_string(folder / match["name"]), text)
+    text = _WINDOWS_TABLE.sub(lambda match: literal(_yaml(folder / match["name"])), text)
+    return _WINDOWS_TEXT.sub(lambda match: here_string((folder / match["name"]).read_text("utf-8")), text)
 
 
 _LINUX_LIBRARY = re.compile(r'^# shellcheck source=lib\.sh\n\. "\$\{0%/\*\}/lib\.sh"$', re.MULTILINE)
 _WINDOWS_LIBRARY = re.compile(r'^\. "\$PSScriptRoot\\lib\.ps1"$', re.MULTILINE)
-_WINDOWS_TABLE = re.compile(r'Get-Content -Raw -LiteralPath "\$PSScriptRoot\\(?P<name>[a-z-]+\.json)"')
-
-
-def _here_string(table: Traversable) -> str:
-    # Compact JSON has no line that begins with the '@ that would end the string.
-    return "@'\n" + json.dumps(json.loads(table.read_text(encoding="utf-8")), indent=1) + "\n'@"
+_WINDOWS_TABLE = re.compile(r'Import-Table -Path "\$PSScriptRoot\\(?P<name>[a-z-]+\.yaml)"')
+_WINDOWS_TEXT = re.compile(r'Get-Content -Raw -LiteralPath "\$PSScriptRoot\\(?P<name>[a-z-]+\.ps1)"')
 
 
 def _applies(entry: Entry, sku: Sku) -> bool:

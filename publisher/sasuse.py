@@ -36,6 +36,7 @@ def use(uri: Uri, size: int | None) -> tuple[Status, str]:
 
     with requests.Session() as session:
         session.auth = _nobody
+        session.trust_env = not is_local(uri.text)  # a proxy does not reach this machine's own store
         session.headers["Accept-Encoding"] = "identity"
         try:
             problems = list(_problems(session, uri, size))

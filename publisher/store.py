@@ -35,10 +35,17 @@ def connect(target: str, env: Mapping[str, str], *, account: str | None = None) 
     """The container `target` (a name, or its URL), created if it is missing.
 
     `account` is the storage account that a SKU names; it counts before AZURE_STORAGE_ACCOUNT.
-    Raises Unusable for a bad name or missing credentials, Surroundings if the storage refuses.
+    Raises Unusable for a bad name, missing credentials or a SAS instead of a key, Surroundings if the
+    storage refuses.
     """
     logging.getLogger("azure").addHandler(logging.NullHandler())  # it warns of what is repeated anyway
     container = _client(target, env, account)
+    if "?" in container.url:
+        # The SDK puts it into every URL, and so it would be in what is printed and logged.
+        raise Unusable("the credentials hold a SAS, not the account's key", where=target, hint=CREDENTIALS)
+    if is_local(container.url):
+        # A proxy does not reach the store of this machine, and must not see what is signed for it.
+        container = _client(target, env, account, use_env_settings=False)
     with failures(container.url):
         if not container.exists():
             container.create_container()
@@ -113,11 +120,11 @@ def _hint(error: object) -> str:
     return "run it again; an upload continues where it was"
 
 
-def _client(target: str, env: Mapping[str, str], account: str | None) -> ContainerClient:
+def _client(target: str, env: Mapping[str, str], account: str | None, **more: Any) -> ContainerClient:
     from azure.storage.blob import ContainerClient, ExponentialRetry
 
     base, name = _place(target)
-    options: dict[str, Any] = {"retry_policy": ExponentialRetry(**RETRIES), **TIMEOUTS}
+    options: dict[str, Any] = {"retry_policy": ExponentialRetry(**RETRIES), **TIMEOUTS, **more}
     if connection := env.get("AZURE_STORAGE_CONNECTION_STRING"):
         try:
             client = ContainerClient.from_connection_string(connection, name, **options)

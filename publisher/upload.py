@@ -104,11 +104,12 @@ def data_bytes(path: Path) -> int:
 
 def check_name(name: str) -> None:
     """Raise NotMet for a blob name that certification cannot download (DSK-BLOB-002)."""
-    if not name.endswith(".vhd") or any(char in "%\"'" or char.isspace() for char in name):
+    good = name.endswith(".vhd") and name.isprintable()  # bytes that are no UTF-8 are not printable
+    if not good or any(char in "%\"'" or char.isspace() for char in name):
         raise NotMet(
             f"{name!r} is no blob name for a VHD",
             rule="DSK-BLOB-002",
-            hint="no %, quotes or white space; ending .vhd",
+            hint="no %, quotes, white space or control characters; ending .vhd",
         )
 
 

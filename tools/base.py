@@ -25,7 +25,7 @@ NEEDS = ("mmdebstrap", "mke2fs", "sfdisk", "mkfs.vfat", "mcopy", "qemu-img", KEY
 
 @dataclass(frozen=True)
 class Recipe:
-    """A release's file, and what it shares with other releases in the same folder (common.toml, finish.sh)."""
+    """A release's file, and what its folder shares with other releases (common.toml, finish.sh)."""
 
     path: Path
     title: str
@@ -121,7 +121,8 @@ def _make(recipe: Recipe, mirrors: apt.Mirrors, shop: Path, paths: dict[str, Pat
     (shop / "debconf").write_text("\n".join(recipe.debconf) + "\n")
     (shop / "sources.list").write_text(apt.sources(recipe.suite, recipe.components, recipe.keyring, mirrors))
     try:
-        say(f"  {len(recipe.packages) + len(recipe.own_packages)} packages and what they depend on, as {_mode()}")
+        count = len(recipe.packages) + len(recipe.own_packages)
+        say(f"  {count} packages and what they depend on, as {_mode()}")
         work.run(
             "mmdebstrap", _mmdebstrap(recipe, shop, root, paths["mmdebstrap"]), log=log, say=say, env=_env()
         )

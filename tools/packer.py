@@ -107,7 +107,7 @@ def init(packer: Packer, project: Path, say: Say) -> None:
     else:
         if done.returncode == 0:
             return
-    hint = "packer init needs the network; or install the plugins and run packer build in that folder yourself"
+    hint = "packer init needs the network; or install the plugins and run packer build there yourself"
     raise Surroundings(f"the project's plugins could not be fetched: {said}", where=str(project), hint=hint)
 
 

@@ -141,12 +141,14 @@ def difference(
 ) -> Iterator[Change]:
     """What changed, by path; a folder counts when it comes, goes, or changes mode or owner."""
     regex = _regex(patterns)
+    parts = [pattern.split("/") for pattern in patterns]
+    ways = _regex(["/".join(part[:end]) for part in parts for end in range(2, len(part))])
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old != new:
             # A folder on the way to a declared file comes into being with it.
-            way = new is not None and new.kind == "folder" and any(p.startswith(path) for p in patterns)
-            yield Change(path, old, new, way or regex.fullmatch(path) is not None)
+            way = old is None and new is not None and new.kind == "folder" and ways.fullmatch(path)
+            yield Change(path, old, new, bool(way or regex.fullmatch(path)))
 
 
 def shown(change: Change) -> str:

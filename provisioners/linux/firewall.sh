@@ -10,13 +10,15 @@ STEP=firewall
 install_packages $PACKAGES
 
 # Rules that came with the base. What the publisher's own steps add later stays.
-remove /etc/iptables/rules.v4 /etc/iptables/rules.v6
+remove /etc/iptables/rules.v4 /etc/iptables/rules.v6 /etc/sysconfig/iptables /etc/sysconfig/ip6tables
 if exists /etc/ufw/ufw.conf; then
     set_key /etc/ufw/ufw.conf ENABLED no
 fi
-if [ -f "$ROOT/etc/nftables.conf" ] && grep -Eq 'policy[[:space:]]+drop|[[:space:]](drop|reject)([[:space:];]|$)' "$ROOT/etc/nftables.conf"; then
-    write_file /etc/nftables.conf "#!/usr/sbin/nft -f
+for conf in /etc/nftables.conf /etc/sysconfig/nftables.conf; do
+    if [ -f "$ROOT$conf" ] && grep -Eq 'policy[[:space:]]+drop|[[:space:]](drop|reject)([[:space:];]|$)' "$ROOT$conf"; then
+        write_file $conf "#!/usr/sbin/nft -f
 # Written by vmoffer: no rules; add yours here.
 flush ruleset"
-fi
+    fi
+done
 finish

@@ -30,6 +30,31 @@ verify() {
         fail "an entry of $1 still hides the boot"
 }
 
+# line(TEXT) in awk: the words of TEXT without the unwanted ones, then what we want.
+unwanted_regex=$(printf '%s' "$unwanted" | sed 's/\./[.]/g; s/\*/.*/g')
+export wanted unwanted_regex
+words='
+    function line(text,   count, word, kept, i) {
+        count = split(text, word, /[ \t]+/)
+        for (i = 1; i <= count; i++)
+            if (word[i] != "" && word[i] !~ "^(" ENVIRON["unwanted_regex"] ")$" && index(" " ENVIRON["wanted"] " ", " " word[i] " ") == 0)
+                kept = kept word[i] " "
+        return kept ENVIRON["wanted"]
+    }'
+
+# default_grub VARIABLE: what grub2-mkconfig puts into every entry, now and for new kernels.
+default_grub() {
+    exists /etc/default/grub || return 0
+    for key in GRUB_CMDLINE_LINUX GRUB_CMDLINE_LINUX_DEFAULT; do
+        old=$(sed -n "s/^$key=//p" "$ROOT/etc/default/grub" | tail -n 1 | tr -d "\"'")
+        new=$(printf '%s\n' "$old" | awk "$words"' { print line($0) }')
+        # The other variable keeps what nobody minds.
+        [ "$key" = "$1" ] || new=${new%"$wanted"}
+        [ "$key" != "$1" ] && [ -z "$old" ] || set_key /etc/default/grub "$key" "\"${new% }\""
+    done
+    set_key /etc/default/grub GRUB_TERMINAL '"serial console"'
+}
+
 case $LOADER in
     grub.d)
         exists /etc/default/grub || exists /etc/default/grub.d || fail "GRUB is not here: no /etc/default/grub"
@@ -55,6 +80,8 @@ unset vmoffer_kept vmoffer_word"
         verify /boot/grub/grub.cfg
         ;;
     grubby)
+        exists /etc/default/grub || exists /boot/loader/entries || exists /etc/kernel/cmdline ||
+            fail "GRUB is not here: neither /etc/default/grub nor /boot/loader/entries"
         if live; then
             command -v grubby >/dev/null || fail "grubby is not installed"
             # grubby takes words or names, not patterns: a name removes every value of it.
@@ -63,20 +90,54 @@ unset vmoffer_kept vmoffer_word"
             run 120 grubby --update-kernel=ALL --args="$wanted"
             note "set $wanted"
         fi
-        # New kernels take their line from here.
-        if exists /etc/default/grub; then
-            line=$(sed -n 's/^GRUB_CMDLINE_LINUX=//p' "$ROOT/etc/default/grub" | tail -n 1 | tr -d "\"'")
-            kept=''
-            set -f
-            for word in $line; do
-                # The patterns are data, so they cannot stand in a case.
-                printf '%s' "$word" | grep -Eqx "$(printf '%s' "$unwanted" | sed 's/\./\\./g; s/\*/.*/g')" ||
-                    kept="$kept$word "
-            done
-            set +f
-            set_key /etc/default/grub GRUB_CMDLINE_LINUX "\"$kept$wanted\""
-            set_key /etc/default/grub GRUB_TERMINAL '"serial console"'
-        fi
+        default_grub GRUB_CMDLINE_LINUX
+        ;;
+    grub2)
+        exists /etc/default/grub || fail "GRUB is not here: no /etc/default/grub"
+        default_grub "$VARIABLE"
+        run 300 grub2-mkconfig -o /boot/grub2/grub.cfg
+        verify /boot/grub2/grub.cfg
+        ;;
+    systemd-boot)
+        exists /etc/kernel/cmdline || fail "systemd-boot's source is not here: no /etc/kernel/cmdline"
         ;;
 esac
+
+# What kernel-install reads for the next kernel, and what a unified kernel image is made from.
+edit_file /etc/kernel/cmdline "$words"' NF { print line($0) }'
+if live; then
+    if [ "$LOADER" = systemd-boot ]; then
+        run 600 kernel-install add-all
+        for entry in /boot/loader/entries/*.conf /boot/efi/loader/entries/*.conf /efi/loader/entries/*.conf; do
+            [ ! -f "$entry" ] || verify "$entry"
+        done
+    fi
+else
+    # No tool makes the menu anew here, so its entries get what the tool would have written.
+    for menu in /boot/grub/grub.cfg /boot/grub2/grub.cfg; do
+        edit_file $menu "$words"'
+            $1 ~ /^linux(16|efi)?$/ {
+                match($0, /^[ \t]*[^ \t]+[ \t]+[^ \t]+/)
+                print substr($0, 1, RLENGTH) " " line(substr($0, RLENGTH + 1))
+                next
+            }
+            { print }'
+    done
+    for folder in /boot/loader/entries /boot/efi/loader/entries /efi/loader/entries; do
+        for entry in "$ROOT$folder"/*.conf; do
+            # RHEL 8 keeps the words in grubenv, and the entries refer to it.
+            [ ! -f "$entry" ] || edit_file "${entry#"$ROOT"}" "$words"'
+                $1 == "options" && !/\$kernelopts/ { sub(/^[ \t]*options/, ""); print "options " line($0); next }
+                { print }'
+        done
+    done
+    if grep -qs '^kernelopts=' "$ROOT/boot/grub2/grubenv"; then
+        # A block of 1024 bytes, filled up with #.
+        edit_file /boot/grub2/grubenv "$words"'
+            sub(/^kernelopts=/, "") { $0 = "kernelopts=" line($0) }
+            /^##/ { next }
+            { text = text $0 "\n" }
+            END { while (length(text) < 1023) text = text "#"; printf "%s", text }'
+    fi
+fi
 finish

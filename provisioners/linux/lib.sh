@@ -104,6 +104,9 @@ write_file() {
         if [ -f "$vm_file" ]; then
             chmod --reference="$vm_file" -- "$vm_temp"
             chown --reference="$vm_file" -- "$vm_temp"
+            # With SELinux a new file gets its folder's label, which is not that of shadow or sshd_config.
+            ! live || [ ! -e /sys/fs/selinux/enforce ] || chcon --reference="$vm_file" -- "$vm_temp" ||
+                fail "cannot label $1"
         else
             chmod "${3:-0644}" -- "$vm_temp"
         fi
@@ -222,29 +225,51 @@ enable_unit() {
     fi
 }
 
-# package_manager ARGUMENT…: apt-get or dnf, waiting at most LOCK_WAIT seconds for another one's lock.
+# package_tool: the one that is here.
+package_tool() {
+    for vm_tool in apt-get zypper tdnf dnf; do
+        if command -v "$vm_tool" >/dev/null; then
+            printf '%s\n' "$vm_tool"
+            return
+        fi
+    done
+    fail "no package manager is here: neither apt-get nor dnf nor zypper nor tdnf"
+}
+
+# package_manager ARGUMENT…: apt-get, zypper, tdnf or dnf, waiting a bounded time for another one's lock.
 package_manager() {
-    if command -v apt-get >/dev/null; then
-        attempt "${PACKAGE_WAIT:-1800}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -y \
-            -o "DPkg::Lock::Timeout=${LOCK_WAIT:-300}" -o Acquire::Retries=3 -o APT::Update::Error-Mode=any \
-            -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
-    elif command -v dnf >/dev/null; then
-        attempt "${PACKAGE_WAIT:-1800}" dnf -q -y "$@"
-    else
-        fail "neither apt-get nor dnf is here"
-    fi
+    vm_with=$(package_tool) || exit 1
+    case $vm_with in
+        apt-get)
+            attempt "${PACKAGE_WAIT:-1800}" env DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -q -y \
+                -o "DPkg::Lock::Timeout=${LOCK_WAIT:-300}" -o Acquire::Retries=3 -o APT::Update::Error-Mode=any \
+                -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"
+            ;;
+        zypper)
+            attempt "${PACKAGE_WAIT:-1800}" env "ZYPP_LOCK_TIMEOUT=${LOCK_WAIT:-300}" zypper --non-interactive --quiet "$@" || case $? in
+                # Done, and a reboot or a restart of zypper is advised.
+                102 | 103) ;;
+                *) return 1 ;;
+            esac
+            ;;
+        *) attempt "${PACKAGE_WAIT:-1800}" "$vm_with" -q -y "$@" ;;
+    esac
 }
 
 # refresh_packages: the lists of the mirror are current; three tries, since mirrors fail for a moment.
 refresh_packages() {
     live || return 0
     vm_try=1
-    vm_word=update
-    command -v apt-get >/dev/null || vm_word=makecache
+    vm_with=$(package_tool) || exit 1
+    case $vm_with in
+        apt-get) vm_word=update ;;
+        zypper) vm_word=refresh ;;
+        *) vm_word=makecache ;;
+    esac
     until package_manager "$vm_word"; do
         [ "$vm_try" -lt 3 ] || fail "the package lists could not be fetched, $vm_try tries"
         vm_try=$((vm_try + 1))
-        sleep 15
+        sleep "${RETRY_WAIT:-15}"
     done
 }
 

@@ -14,10 +14,11 @@ if live; then
     refresh_packages
     if [ "$UPGRADE" = yes ]; then
         before=$(package_state)
-        verb=full-upgrade
-        command -v apt-get >/dev/null || verb=upgrade
-        package_manager "$verb" || fail "the updates could not be installed"
-        package_manager autoremove || fail "packages nobody needs could not be removed"
+        package_manager "$VERB" || fail "the updates could not be installed"
+        tool=$(package_tool)
+        if [ "$tool" = apt-get ] || [ "$tool" = dnf ]; then
+            package_manager autoremove || fail "packages nobody needs could not be removed"
+        fi
         [ "$(package_state)" = "$before" ] || note "updated every package"
     fi
 fi

@@ -2,6 +2,19 @@
 $Step = 'blockers'
 . "$PSScriptRoot\lib.ps1"
 
+# Sysprep and an agent that is still at work on the machine disturb each other.
+$deadline = (Get-Date).AddSeconds([int] $env:WAIT)
+foreach ($name in @('RdAgent', 'WindowsAzureGuestAgent')) {
+    $service = Get-Service -Name $name
+    while ($service.Status -ne 'Running' -and (Get-Date) -lt $deadline) {
+        Start-Sleep -Seconds 5
+        $service.Refresh()
+    }
+    if ($service.Status -ne 'Running') {
+        throw "service $name has not settled after $env:WAIT s: $($service.Status)"
+    }
+}
+
 $pending = @(
     'Registry::HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending',
     'Registry::HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired'
@@ -27,6 +40,16 @@ if ($null -ne (Get-Command -Name Get-AppxProvisionedPackage -ErrorAction Silentl
     foreach ($app in Get-AppxPackage -AllUsers -PackageTypeFilter Main) {
         if (-not $app.NonRemovable -and "$($app.SignatureKind)" -ne 'System' -and $provided -notcontains $app.Name) {
             throw "app $($app.Name) is installed for a user and not provided for all; remove it"
+        }
+    }
+}
+
+$table = Import-Table -Path "$PSScriptRoot\roles.yaml"
+if ($null -ne (Get-Command -Name Get-WindowsFeature -ErrorAction SilentlyContinue)) {
+    $installed = @(Get-WindowsFeature | Where-Object -Property Installed -EQ -Value $true | ForEach-Object -MemberName Name)
+    foreach ($row in $table) {
+        if ($installed -contains $row.name) {
+            throw "role $($row.name) is installed; remove it ($($row.rule))"
         }
     }
 }

@@ -2,7 +2,7 @@
 $Step = 'boot'
 . "$PSScriptRoot\lib.ps1"
 
-$table = Get-Content -Raw -LiteralPath "$PSScriptRoot\boot.json" | ConvertFrom-Json
+$table = Import-Table -Path "$PSScriptRoot\boot.yaml"
 foreach ($row in $table) {
     Invoke-Tool -Path $row.tool -Arguments $row.arguments
 }

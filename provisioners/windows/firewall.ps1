@@ -2,7 +2,7 @@
 $Step = 'firewall'
 . "$PSScriptRoot\lib.ps1"
 
-$table = Get-Content -Raw -LiteralPath "$PSScriptRoot\firewall.json" | ConvertFrom-Json
+$table = Import-Table -Path "$PSScriptRoot\firewall.yaml"
 foreach ($name in $table.profiles) {
     if ("$((Get-NetFirewallProfile -Name $name).Enabled)" -ne 'True') {
         Set-NetFirewallProfile -Name $name -Enabled True

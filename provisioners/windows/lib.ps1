@@ -46,3 +46,36 @@ function Get-Value {
     $key = Get-Item -LiteralPath $Path
     return $key.GetValue($Name, $null, [Microsoft.Win32.RegistryValueOptions]::DoNotExpandEnvironmentNames)
 }
+
+# Set-Table: rows of a registry table (hive, key, value, type, data), each written only where it differs.
+function Set-Table {
+    param([object[]] $Rows, [switch] $OnlyExistingKeys)
+    foreach ($row in $Rows) {
+        $path = "Registry::HKEY_LOCAL_MACHINE\$($row.hive)\$($row.key)"
+        if ($row.type -eq 'absent') {
+            if ($null -ne (Get-Value -Path $path -Name $row.value)) {
+                Remove-ItemProperty -LiteralPath $path -Name $row.value
+                Add-Note "removed $($row.value)"
+            }
+            continue
+        }
+        if (-not (Test-Path -LiteralPath $path)) {
+            if ($OnlyExistingKeys) {
+                Write-Host "vmoffer: ${Step}: note: there is no $($row.key) on this Windows"
+                continue
+            }
+            [void] (New-Item -Path $path -Force)
+        }
+        $data = $row.data
+        if ($row.type -eq 'DWord') {
+            # The provider takes a signed number; 0xFFFFFFFF is -1 there.
+            $data = [System.BitConverter]::ToInt32([System.BitConverter]::GetBytes([uint32] $row.data), 0)
+        }
+        $found = Get-Value -Path $path -Name $row.value
+        $same = $null -ne $found -and "$found" -eq "$data" -and "$((Get-Item -LiteralPath $path).GetValueKind($row.value))" -eq $row.type
+        if (-not $same) {
+            [void] (New-ItemProperty -LiteralPath $path -Name $row.value -PropertyType $row.type -Value $data -Force)
+            Add-Note "$($row.key)\$($row.value) = $data"
+        }
+    }
+}

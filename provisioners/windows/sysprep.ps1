@@ -36,7 +36,8 @@ if (-not $process.HasExited) {
     Stop-Process -Id $process.Id -Force
     Stop-Sysprep -Reason "sysprep did not end within $env:DEADLINE minutes"
 }
-# The state follows the process by some seconds.
+# The state follows the process by some seconds; where sysprep failed it never comes.
+$deadline = (Get-Date).AddMinutes(5)
 while ((Get-Value -Path $state -Name ImageState) -ne $wanted -and (Get-Date) -lt $deadline) {
     Start-Sleep -Seconds 5
 }

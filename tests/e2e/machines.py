@@ -57,7 +57,7 @@ class Running:
 
 @contextmanager
 def started(disk: Path, folder: Path) -> Iterator[Running]:
-    """The VHD `disk` behind a fresh overlay in `folder`, which a person may boot on UEFI; ended at the end."""
+    """The VHD `disk`, booted on UEFI behind a fresh overlay in `folder`; stopped at the end."""
     here = machine.look()
     folder.mkdir(parents=True, exist_ok=True)
     overlay, variables, monitor = (folder / name for name in ("disk.qcow2", "vars.fd", "m"))

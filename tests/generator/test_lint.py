@@ -9,6 +9,7 @@ import pytest
 from conftest import LINUX, WINDOWS, changed, define, write
 
 from generator import catalogue
+from generator.drives import foreign
 from generator.errors import NotMet
 from generator.lint import Finding, lint, require, unusable
 from generator.load import Invalid
@@ -169,3 +170,33 @@ def test_a_sku_is_found_by_id_wherever_its_file_is(tmp_path: Path) -> None:
     with pytest.raises(Invalid):
         catalogue.all(tmp_path)
     assert changed(LINUX) == LINUX
+
+
+@pytest.mark.parametrize(
+    ("line", "letters"),
+    [
+        (r"Copy-Item C:\a E:\b", ["E"]),
+        (r'format "f:/data"', ["F"]),
+        ("Get-Volume -DriveLetter g", ["G"]),
+        ('diskpart "E:"', ["E"]),
+        (r"D:\pagefile.sys", []),
+        ("https://example.com/x $env:PATH HKLM:\\SOFTWARE [System.Math]::Abs(1) $script:x", []),
+        (r"# once on E:\old", []),
+        (r"rem E:\old", []),
+    ],
+)
+def test_drives_other_than_c_and_d_are_seen(line: str, letters: list[str]) -> None:
+    assert foreign(line) == letters
+
+
+def test_a_script_that_names_another_drive_is_a_warning_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "install.ps1").write_text("Set-Location C:\\\nNew-Item E:\\data\n", encoding="utf-16")
+    own = [{"name": "Install", "script": "install.ps1"}, {"inline": ["mkdir F:\\x"]}]
+    definition = define(tmp_path, WINDOWS, steps=own)
+    found = [one for one in lint([definition]) if one.rule == "WIN-DRIVE-001"]
+    assert [one.status for one in found] == ["warn", "warn"]
+    assert found[0].evidence == f"E: in {tmp_path / 'install.ps1'}:2"
+    assert found[1].evidence == "F: in inline:1"
+    assert [one.field for one in found] == ["steps[0]", "steps[1]"]
+    linux = define(tmp_path, steps=own)
+    assert not [one for one in lint([linux]) if one.rule == "WIN-DRIVE-001"]

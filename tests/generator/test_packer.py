@@ -3,7 +3,9 @@
 The azure plugin that the template asks for (2.6.3) cannot be built from Go modules; where Packer could
 not fetch it, 1.4.5 takes its place. Then the projects are validated in a lowered form: the constraint
 says 1.4.5 and what that version does not know is taken out, by the tables below. So 1.4.5 judges the rest
-of the template, and the tables judge the names it cannot.
+of the template, and the tables judge the names it cannot. The windows-update plugin is no Go module that can
+be fetched at all: its block and its requirement are taken out before Packer validates, and only `packer fmt`
+and a look at the block's option names judge it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any
 
 import hcl2
 import pytest
-from conftest import Run, define, unquoted
+from conftest import WINDOWS, Run, define, unquoted
 
 from generator import catalogue, project
 from generator.hcl import hcl, plugin
@@ -116,6 +118,19 @@ def _lower(folder: Path, output: str) -> None:
         (folder / name).write_text(text)
 
 
+UPDATE_OPTIONS = {"name", "search_criteria", "filters", "update_limit", "timeout"}
+
+
+def _without_updates(folder: Path) -> None:
+    """Take the windows-update plugin out of a project, its restart stays."""
+    for name, pattern in {
+        "plugins.pkr.hcl": r"^ *windows-update = \{\n(.*\n)*?    \}\n",
+        "build.pkr.hcl": r'^ *provisioner "windows-update" \{\n(.*\n)*?  \}\n',
+    }.items():
+        text = (folder / name).read_text()
+        (folder / name).write_text(re.sub(pattern, "", text, flags=re.MULTILINE))
+
+
 @pytest.mark.parametrize(
     ("definition", "builder"), DEFINITIONS, ids=[f"{one.sku.id}-{builder}" for one, builder in DEFINITIONS]
 )
@@ -138,9 +153,47 @@ def test_every_shipped_sku_is_formatted_and_valid(
         project.write(definition, builder, folder)
         if output != "as it is":
             _lower(folder, output)
+        _without_updates(folder)
         valid = run_packer("validate", *_options(builder, key), folder, cwd=tmp_path)
         assert valid.returncode == 0, valid.stdout + valid.stderr
         assert "The configuration is valid." in valid.stdout
+
+
+# What Azure calls the images: publisher, offer, gen1 and gen2 SKU.
+SERVERS = {
+    "2016": ("MicrosoftWindowsServer", "WindowsServer", "2016-datacenter", "2016-datacenter-gensecond"),
+    "2019": ("MicrosoftWindowsServer", "WindowsServer", "2019-datacenter", "2019-datacenter-gensecond"),
+    "2022": ("MicrosoftWindowsServer", "WindowsServer", "2022-datacenter", "2022-datacenter-g2"),
+    "2025": ("MicrosoftWindowsServer", "WindowsServer", "2025-datacenter", "2025-datacenter-g2"),
+    "2022-sql": ("MicrosoftSQLServer", "sql2022-ws2022", "standard", "standard-gen2"),
+}
+
+
+@pytest.mark.parametrize("version", SERVERS)
+def test_every_windows_server_is_formatted_and_valid(
+    version: str, tmp_path: Path, run_packer: Run, packer: Packer
+) -> None:
+    publisher, offer, gen1, gen2 = SERVERS[version]
+    market = {"publisher": publisher, "offer": offer, "sku": {"gen1": gen1, "gen2": gen2}}
+    changes = {"os__version": version, "base": {"azure-arm": {"marketplace": market}}}
+    definition = define(tmp_path, WINDOWS, generations=["gen2", "gen1"], **changes)
+    folder = tmp_path / "out" / "packer" / "azure-arm"
+    project.write(definition, Builder.AZURE_ARM, folder)
+    formatted = run_packer("fmt", "-check", "-diff", "-recursive", folder)
+    assert (formatted.returncode, formatted.stdout) == (0, "")
+    plugins = unquoted(hcl2.loads((folder / "plugins.pkr.hcl").read_text()))
+    required = plugins["packer"][0]["required_plugins"][0]
+    assert required["windows-update"]["source"] == "github.com/rgl/windows-update"
+    blocks = unquoted(hcl2.loads((folder / "build.pkr.hcl").read_text()))["build"][0]["provisioner"]
+    kinds = [next(iter(block)) for block in blocks]
+    update = kinds.index("windows-update")
+    assert kinds[update + 1] == "windows-restart"
+    assert set(blocks[update]["windows-update"]) == UPDATE_OPTIONS
+    if _is_old(packer):
+        _lower(folder, "vhd")
+    _without_updates(folder)
+    valid = run_packer("validate", *_options(Builder.AZURE_ARM, tmp_path), folder, cwd=tmp_path)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
 
 
 def test_packer_finds_golden_files_formatted(run_packer: Run) -> None:

@@ -369,3 +369,35 @@ def test_live_run_without_root_is_refused(run_step: Run, tree: Path) -> None:
     )
     assert done.returncode == 1
     assert "must run as root" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("etc/ssh/sshd_config.d/10-menu.conf", "ForceCommand /usr/local/bin/menu\n"),
+        ("etc/profile.d/first login.sh", "# hello\nread -r -p 'Accept? ' answer\n"),
+        ("root/.bashrc", "whiptail --yesno Accept? 10 40\n"),
+    ],
+)
+def test_what_takes_a_login_over_is_named(tree: Path, run_step: Run, name: str, text: str) -> None:
+    (tree / name).parent.mkdir(parents=True, exist_ok=True)
+    (tree / name).write_text(text)
+    done = run_step(tree, "login")
+    assert done.returncode == 1
+    assert f"a login is taken over by /{name}" in done.stderr
+    assert run_step(tree, "login", ALLOW="yes").returncode == 0
+
+
+def test_accelerated_card_is_left_unmanaged_only_where_it_is_declared(tree: Path, run_step: Run) -> None:
+    rule = tree / "etc/udev/rules.d/68-azure-sriov-nm-unmanaged.rules"
+    run_step(tree, "sriov")
+    assert not rule.exists()
+    run_step(tree, "sriov", DECLARED="yes")
+    assert 'ENV{NM_UNMANAGED}="1"' in rule.read_text()
+
+
+def test_chrony_where_it_is_takes_the_hosts_clock(tree: Path, run_step: Run) -> None:
+    (tree / "etc/chrony.conf").write_text("pool example.org iburst\n")
+    run_step(tree, "clock")
+    lines = read(tree, "etc/chrony.conf").splitlines()
+    assert [line for line in lines if line.startswith("refclock PHC /dev/ptp_hyperv")] == lines[1:]

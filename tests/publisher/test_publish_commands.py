@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 from collections.abc import Callable
@@ -98,6 +99,38 @@ def test_what_is_no_fixed_vhd_is_refused_before_a_byte_is_sent(
         assert run(["upload", str(good), str(bad), "--container", container.container_name]) == 1
         assert rule in capfd.readouterr().err
     assert list(container.list_blobs()) == []
+
+
+def test_a_bad_name_is_refused_before_a_byte_is_sent(
+    container: ContainerClient, make_disk: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    disks = [str(make_disk(name)) for name in ("good.vhd", "a%b.vhd")]
+    assert run(["upload", *disks, "--container", container.container_name]) == 1
+    assert "DSK-BLOB-002" in capfd.readouterr().err
+    assert list(container.list_blobs()) == []
+
+
+@pytest.mark.parametrize("arguments", [["upload", "DISK"], ["sas", "make", "a.vhd"]])
+def test_a_wrong_key_is_status_3_with_a_hint_and_without_a_secret(
+    arguments: list[str],
+    local: azurite.Store,
+    make_disk: Make,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wrong = base64.b64encode(b"wrong key" * 7).decode()
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", local.connection_string.replace(local.key, wrong))
+    path = str(make_disk())
+    call = [path if each == "DISK" else each for each in arguments]
+    assert run(["--debug", *call, "--container", "vhds"]) == 3
+    shown = capfd.readouterr()
+    assert "refused the credentials" in shown.err
+    assert "→" in shown.err
+    for text in (*shown, caplog.text):
+        assert wrong not in text
+        assert "SharedKey " not in text
+        assert "sig=" not in text
 
 
 def test_an_unproven_blob_gets_no_sas(

@@ -177,9 +177,15 @@ def test_a_term_that_is_too_short_is_refused(profile: str, days: int) -> None:
     assert raised.value.rule == "SAS-TIME-002"
 
 
-def test_the_guide_of_2015_gets_seven_business_days_and_fifteen_minutes() -> None:
-    period = sas.term("guide-2015", None, NOW)  # a Monday
-    assert f"{period.start:%FT%TZ} {period.expiry:%FT%TZ}" == "2026-11-23T11:45:00Z 2026-12-02T12:00:00Z"
+@pytest.mark.parametrize(
+    ("day", "last"),  # November 2026; the 23rd is a Monday, the 32nd is the 2nd of December
+    [(23, 32), (24, 33), (25, 34), (26, 37), (27, 38), (28, 38), (29, 38)],
+    ids=["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"],
+)
+def test_the_guide_of_2015_gets_seven_business_days_and_fifteen_minutes(day: int, last: int) -> None:
+    period = sas.term("guide-2015", None, NOW.replace(day=day))
+    assert f"{period.start:%FT%TZ}" == f"2026-11-{day}T11:45:00Z"
+    assert f"{period.expiry:%FT%TZ}" == f"2026-12-{last - 30:02}T12:00:00Z"
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1)), st.integers(1, 30))
@@ -255,6 +261,10 @@ def test_the_unwanted_is_found_by_using_the_uri(container: ContainerClient, disk
     container.upload_blob("block.vhd", disk.read_bytes())
     container.get_blob_client("short.vhd").create_page_blob(MIB)
     container.get_blob_client("raw.vhd").create_page_blob(MIB + 512)
+    for name, at in (("sum.vhd", 100), ("size.vhd", 49)):
+        container.upload_blob(name, _damaged(disk, at), blob_type="PageBlob")
+    stranger = container._get_blob_service_client().create_container(container.container_name + "-2")
+    stranger.get_blob_client(disk.name).create_page_blob(MIB)
     other = container.url.rsplit("/", 1)[0]
     for text, evidence in [
         (own(container, disk.name, permission="rlw"), "a write is not refused, it answers 412"),
@@ -263,6 +273,9 @@ def test_the_unwanted_is_found_by_using_the_uri(container: ContainerClient, disk
         (own(container, disk.name, expiry=now - hour), "HEAD answers 403"),
         (own(container, disk.name, start=now + hour), "HEAD answers 403"),
         (own(container, disk.name).replace(container.url, f"{other}/other-container"), "HEAD answers 40"),
+        (own(container, disk.name).replace(container.url, stranger.url), "HEAD answers 403"),
+        (own(container, "sum.vhd"), "checksum is wrong"),
+        (own(container, "size.vhd"), "the footer tells of"),
         (own(container, "missing.vhd"), "HEAD answers 404"),
         (own(container, "block.vhd"), "it is a BlockBlob, not a page blob (DSK-BLOB-001)"),
         (own(container, "short.vhd"), "no whole number of MiB"),
@@ -274,9 +287,19 @@ def test_the_unwanted_is_found_by_using_the_uri(container: ContainerClient, disk
     assert "bytes instead of" in live(own(container, disk.name), size=5).evidence
     # No probe was written, and nothing was changed.
     assert sorted(blob.name for blob in container.list_blobs()) == sorted(
-        [disk.name, "block.vhd", "short.vhd", "raw.vhd"]
+        [disk.name, "block.vhd", "short.vhd", "raw.vhd", "sum.vhd", "size.vhd"]
     )
     assert upload.PROVEN in container.get_blob_client(disk.name).get_blob_properties().metadata
+
+
+def _damaged(disk: Path, at: int) -> bytes:
+    """The disk with one byte of its footer changed, the checksum wrong only if `at` is no size."""
+    data = bytearray(disk.read_bytes())
+    data[at - 512] ^= 1
+    if at == 49:  # in the current size
+        data[-512 + 64 : -512 + 68] = bytes(4)
+        data[-512 + 64 : -512 + 68] = (~sum(data[-512:]) & 0xFFFFFFFF).to_bytes(4, "big")
+    return bytes(data)
 
 
 def test_a_blob_in_use_is_found(container: ContainerClient, disk: Path) -> None:
@@ -375,6 +398,14 @@ def test_what_is_no_sas_json_is_refused(text: str, tmp_path: Path) -> None:
         ("https://a.blob.core.windows.net/vhds?sv=1&sig=c2VjcmV0", {}, "without a SAS"),
         ("vhds", {"AZURE_STORAGE_CONNECTION_STRING": "AccountKey=c2VjcmV0"}, "cannot be read"),
         (
+            "vhds",
+            {
+                "AZURE_STORAGE_CONNECTION_STRING": "BlobEndpoint=http://127.0.0.1:1/a;"
+                "SharedAccessSignature=sv=2021-12-02&sp=rwl&sig=c2VjcmV0"
+            },
+            "hold a SAS",
+        ),
+        (
             "https://b.blob.core.windows.net/vhds",
             {"AZURE_STORAGE_CONNECTION_STRING": ACCOUNT_A},
             "for the account a",
@@ -401,6 +432,20 @@ def test_a_wrong_key_is_refused_without_being_shown(local: azurite.Store) -> Non
         store.connect("vhds", env)
     assert raised.value.__suppress_context__
     assert wrong not in repr(vars(raised.value))
+
+
+def test_a_proxy_is_not_asked_for_the_store_of_this_machine(
+    container: ContainerClient, env: dict[str, str], disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(store.RETRIES, "retry_total", 0)
+    monkeypatch.setattr("publisher.sasuse.time.sleep", lambda seconds: None)
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    again = store.connect(container.container_name, env)
+    assert upload.upload(disk, again).sent == 0
+    assert live(own(container, disk.name)).status is Status.PASS
 
 
 def test_a_storage_that_does_not_answer_is_status_3(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,59 @@ def test_a_blob_that_was_not_finished_is_never_taken_for_proven(
     assert metadata(container, path.name) == {upload.PROVEN: done.digest}
 
 
+def test_an_unfinished_blob_elsewhere_is_continued_and_a_foreign_one_is_not_touched(
+    container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upload, "is_local", lambda url: False)
+    path = make_disk()
+    blob = container.get_blob_client(path.name)
+    blob.create_page_blob(path.stat().st_size)
+    blob.upload_page(b"\xff" * 4096, 20 * MIB, 4096)
+    before = content(container, path.name)
+    with pytest.raises(Unusable, match="another content"):
+        upload.upload(path, container)
+    assert content(container, path.name) == before
+    blob.set_blob_metadata({upload.STARTED: "a run that was killed"})
+    upload.upload(path, container)
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_block_blob_of_the_same_name_becomes_a_page_blob(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk()
+    container.upload_blob(path.name, path.read_bytes())  # right content, wrong kind
+    upload.upload(path, container)
+    assert container.get_blob_client(path.name).get_blob_properties().blob_type == "PageBlob"
+    assert content(container, path.name) == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        [(0, b"begin" * 100), (BLOCK - 700, b"seam" * 400)],
+        [(32 * MIB - 512, b"x" * 512)],
+        [(n * BLOCK, b"\1") for n in range(8)],
+        [(0, bytes(8 * MIB)), (8 * MIB, b"data"), (9 * MIB, bytes(BLOCK))],
+    ],
+    ids=[
+        "data at the start and over a seam",
+        "data at the end",
+        "a byte per block",
+        "zeros that are written",
+    ],
+)
+def test_a_blob_equals_its_file_wherever_the_data_is(
+    writes: list[tuple[int, bytes]], container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk(writes=[(0, b"\xff" * 6 * MIB), (31 * MIB, b"\xff" * MIB)])
+    upload.upload(path, container)  # an older disk of the same name and size
+    path = make_disk(writes=writes)
+    done = upload.upload(path, container)
+    assert content(container, path.name) == path.read_bytes()
+    assert done.sent <= done.data < 2 * MIB
+
+
 def test_one_list_of_pages_is_enough(
     container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
 ) -> None:
@@ -173,8 +226,16 @@ def test_a_storage_that_stays_busy_ends_the_upload_with_status_3_and_no_proof(
     assert key not in str(raised.value) + str(raised.value.hint) + str(raised.value.where)
 
 
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)]
+)
 def test_a_killed_upload_continues_where_it_was(
-    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+    number: signal.Signals,
+    status: int,
+    container: ContainerClient,
+    env: dict[str, str],
+    front: Front,
+    make_disk: Make,
 ) -> None:
     path = make_disk(mib=64, writes=[(4 * MIB * n, os.urandom(4 * MIB)) for n in range(8)])
     target = through(front, env, container)
@@ -187,22 +248,25 @@ def test_a_killed_upload_continues_where_it_was(
         return ""
 
     front.plan = plan
-    code = (
-        "import os, sys\nfrom pathlib import Path\nfrom publisher import store, upload\n"
-        "upload.upload(Path(sys.argv[1]), store.connect(sys.argv[2], os.environ), parallel=2)"
-    )
+    command = [sys.executable, "-m", "vmoffer", "upload", path, "--parallel", "2"]
     child = subprocess.Popen(
-        [sys.executable, "-c", code, path, target.container_name],
+        [*command, "--container", target.container_name],
         env={**os.environ, "AZURE_STORAGE_CONNECTION_STRING": _string(front, env)},
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert stop.wait(30)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.send_signal(number)
+    _, said = child.communicate(timeout=5)  # although the storage does not answer
+    assert child.returncode == status, said
+    assert "Traceback" not in said
     assert upload.PROVEN not in metadata(container, path.name)
     front.plan = lambda method, target, count: ""
+    with front.lock:
+        front.body_bytes = 0
     done = upload.upload(path, target)
     assert 0 < done.sent <= done.data - 16 * MIB
+    assert done.sent <= front.body_bytes < done.sent + 64 * 1024  # what went over the wire, not what we say
     assert content(container, path.name) == path.read_bytes()
 
 
@@ -265,7 +329,9 @@ def test_two_uploads_to_one_blob_do_not_both_succeed(container: ContainerClient,
         upload.upload(path, container, advance=other)
 
 
-@pytest.mark.parametrize("name", ["a b.vhd", "a%20.vhd", 'a".vhd', "a'.vhd", "disk.raw", "a.vhd\n"])
+@pytest.mark.parametrize(
+    "name", ["a b.vhd", "a%20.vhd", 'a".vhd', "a'.vhd", "disk.raw", "a.vhd\n", "a\x1b.vhd", "\udcff.vhd"]
+)
 def test_names_that_certification_cannot_download_are_refused(
     name: str, container: ContainerClient, make_disk: Make
 ) -> None:

@@ -225,13 +225,9 @@ def test_a_browser_runs_the_page_without_an_error(document_: Any, tmp_path: Path
     page = tmp_path / "report.html"
     page.write_text(html.render(document_()), encoding="utf-8")
     quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
-    done = subprocess.run(
-        [browser, "--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in quiet)]
-        + [f"--user-data-dir={tmp_path}/profile", "--enable-logging=stderr", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    options = ["--headless", "--no-sandbox", "--no-first-run", *(f"--disable-{what}" for what in quiet)]
+    options += [f"--user-data-dir={tmp_path}/profile", "--enable-logging=stderr", "--dump-dom"]
+    done = subprocess.run([browser, *options, page.as_uri()], capture_output=True, text=True, timeout=60)
     assert "CONSOLE" not in done.stderr, done.stderr
     count = len(document_()["outcomes"])
     assert f"{count} of {count} shown" in done.stdout  # the script ran, under the page's policy

@@ -15,8 +15,8 @@ import click
 def command(root: Path | None, family: str, wanted: tuple[str, ...], only_list: bool) -> None:
     """Run provisioner steps on the tree in a folder and show what each step changes.
 
-    The tree is changed, and nothing outside of it. Files are edited; tools of the guest (packages, boot loader,
-    initramfs) are not run, so that any machine can look at any family.
+    The tree is changed, and nothing outside of it. Files are edited; tools of the guest (packages, boot
+    loader, initramfs) are not run, so that any machine can look at any family.
 
     \b
     Example:

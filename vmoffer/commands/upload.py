@@ -31,11 +31,12 @@ def command(
       vmoffer upload build/demo/debian-12/1.0.0/*.vhd --container vhds
     """
     from publisher import store
-    from publisher.upload import data_bytes, upload
+    from publisher.upload import check_name, data_bytes, upload
     from vmoffer.target import storage
 
     for disk in disks:  # all of them, before the first byte goes out
         _require_fixed_vhd(disk)
+        check_name(disk.name)
     place = storage(sku, container)
     target = store.connect(place.container, os.environ, account=place.account)
     for disk in disks:

@@ -1,0 +1,54 @@
+"""WIN-DRIVE-001 before the build: which drives the publisher's own Windows scripts name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from generator.catalogue import Definition
+from generator.model import Step
+from generator.offer_rules import Breach
+
+GUARANTEED = "CD"  # seed 3.6: the OS disk and the temporary disk
+SCRIPTS = {".ps1", ".psm1", ".psd1", ".cmd", ".bat", ".vbs"}
+# E:\\x, E:/x, "E:", -DriveLetter E; not https:, $env:, HKLM: or [System.Math]::
+DRIVE = re.compile(
+    r"""(?<![\w$:{\\])(?:([A-Za-z]):[\\/]|([A-Z]):(?=["'\s;,)]|$)|(?i:-DriveLetter\s+["']?([a-z]))\b)"""
+)
+COMMENT = re.compile(r"\s*(?:#|::|rem\b|')", re.IGNORECASE)
+
+
+def drives(definition: Definition) -> Iterator[Breach]:
+    """A warning for every line that names a drive other than C: and D: (WIN-DRIVE-001)."""
+    if definition.sku.os.family != "windows":
+        return
+    for index, step in enumerate(definition.sku.steps):
+        for place, text in _texts(step, definition.root):
+            for number, line in enumerate(text.splitlines(), start=1):
+                if named := foreign(line):
+                    evidence = f"{', '.join(f'{drive}:' for drive in named)} in {place}:{number}"
+                    fix = "only C: and D: are there on every machine, and D: is temporary"
+                    yield Breach("WIN-DRIVE-001", ("steps", index), evidence, fix, "warn")
+
+
+def foreign(line: str) -> list[str]:
+    """The drive letters other than C and D in one line of a script, in capitals, each once."""
+    if COMMENT.match(line):
+        return []
+    letters = (match[match.lastindex or 0].upper() for match in DRIVE.finditer(line))
+    return list(dict.fromkeys(letter for letter in letters if letter not in GUARANTEED))
+
+
+def _texts(step: Step, root: Path) -> Iterator[tuple[str, str]]:
+    """What the step runs or uploads that is a script: its place and its text."""
+    if step.inline:
+        yield "inline", "\n".join(step.inline)
+        return
+    path = root / (step.script or (step.file.source if step.file else ""))
+    members = sorted(path.rglob("*")) if path.is_dir() else [path]
+    for member in members:
+        if member.suffix.lower() in SCRIPTS and member.is_file():
+            content = member.read_bytes()
+            wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+            yield str(member), content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
