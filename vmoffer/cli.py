@@ -64,8 +64,10 @@ def root(debug: bool) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 rules not met, 2 unusable call, 3 surroundings failed."""
-    # A CI job that is cancelled gets SIGTERM; it cleans up the way Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A CI job that is cancelled gets SIGTERM, and one that a script put into the background ignores
+    # SIGINT and hands that on to its children: both clean up the way Ctrl-C does.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 

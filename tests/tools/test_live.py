@@ -21,7 +21,8 @@ echo "child $child"
 while :; do sleep 0.1; done
 """
 RUNNER = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as `vmoffer` does; CI may have it ignored
 from pathlib import Path
 from tools import live
 script = Path(sys.argv[1])
