@@ -15,6 +15,9 @@ from pathlib import Path
 
 from tools import machine
 
+ROOT = Path(__file__).parent.parent.parent
+OUT = ROOT / "build/demo/debian-12/1.0.0"  # what `make build SKU=demo/debian-12` left
+OS_VHD = OUT / "debian-12-1.0.0-gen2-os.vhd"
 PROMPT = "login:"
 SSHD = "OpenBSD Secure Shell server."  # how systemd's messages call it, once it is there
 
@@ -67,7 +70,7 @@ def started(disk: Path, folder: Path) -> Iterator[Running]:
     )
     command: list[str | Path] = [
         here.qemu_binary, "-machine", f"q35,accel={here.accelerator}", "-cpu", here.cpu_model, "-m", "1024",
-        "-display", "none", "-serial", "stdio", "-nic", "user,model=virtio-net-pci",
+        "-display", "none", "-serial", "stdio", "-nic", "user,model=virtio-net-pci,restrict=on",
         "-monitor", f"unix:{monitor},server=on,wait=off",
         "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={here.efi_code}",
         "-drive", f"if=pflash,unit=1,format=raw,file={variables}",
