@@ -92,7 +92,11 @@ def test_no_key_and_no_signature_outside_sas_json() -> None:
     assert (OUT / "sas.json").stat().st_mode & 0o077 == 0
 
 
-BAD_STEP = 'steps:\n  - name: break-it\n    inline: ["echo before the fall", "exit 7"]\n'
+BAD_STEP = """steps:
+  - name: break-it
+    inline: ["echo before the fall", "exit 7"]
+    when: before-prepare
+"""
 
 
 @pytest.fixture
