@@ -17,8 +17,10 @@ from validators.linux import fstab
 from validators.offline import open_blocks, open_volume
 from validators.partitions import BIOS_BOOT, Partition, Table, read_table
 from validators.tree import Tree, Unreadable, Volume
+from validators.windows.system import CONFIG, System
 
 ROOT_KINDS = ("ext", "xfs")
+WINDOWS = f"{CONFIG}/SYSTEM"  # only an installed Windows has it; rescue systems do not
 OPAQUE = ("btrfs", "luks", "lvm", "bitlocker", "unreadable")  # may hold a system; not read offline
 DEVICE = re.compile(r"/dev/(?:(?:sd|vd|xvd|hd)[a-z]+|nvme\d+n\d+p)(\d+)")
 Role = Literal["os", "data"]
@@ -80,14 +82,17 @@ def _with_system(disk: Disk) -> Disk:
     """Find the root file system by what it holds; never by its place on the disk."""
     parts = disk.table.partitions
     roots = tuple(part for part in parts if part.content.kind in ROOT_KINDS and _is_root(disk, part))
-    if len(roots) == 1:
-        return replace(disk, os="linux", roots=roots, guest=Tree(_mounts(disk, roots[0])))
+    windows = tuple(part for part in parts if part.content.kind == "ntfs" and _has(disk, part, WINDOWS))
+    if len(roots) + len(windows) > 1:
+        named = [f"{part.title} ({'Windows' if part in windows else 'Linux'})" for part in (*roots, *windows)]
+        reason = f"two or more root file systems: {', '.join(named)}"
+        return replace(disk, os="linux" if roots else "windows", roots=(*roots, *windows), reason=reason)
     if roots:
-        reason = f"two or more root file systems: {', '.join(part.title for part in roots)}"
-        return replace(disk, os="linux", roots=roots, reason=reason)
-    for part in parts:
-        if part.content.kind == "ntfs" and _has(disk, part, "/Windows/System32/config"):
-            return replace(disk, os="windows", reason="the system is Windows")
+        return replace(disk, os="linux", roots=roots, guest=Tree(_mounts(disk, roots[0])))
+    if windows:
+        others = {part.title: disk.volumes[part.number] for part in parts if part not in windows}
+        guest = System(disk.volumes[windows[0].number], others)
+        return replace(disk, os="windows", roots=windows, guest=guest)
     opaque = [f"{part.title} holds {part.content.kind}" for part in parts if part.content.kind in OPAQUE]
     broken = [volume.reason for volume in disk.volumes.values() if isinstance(volume, Unreadable)]
     why = "; ".join(opaque or broken[:3])

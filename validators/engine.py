@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Importing a module registers its checks.
 CHECK_MODULES = (
     "disk_file", "disk_layout", "linux_agent", "linux_boot", "linux_swap", "linux_network", "linux_ssh",
-    "linux_accounts", "linux_software", "linux_identity",
+    "linux_accounts", "linux_software", "linux_identity", "windows", "windows_files",
 )  # fmt: skip
 # strict: every grader of today and what is only documented. The guide's own numbers are a profile.
 PROFILES: Mapping[str, tuple[str, ...]] = {
@@ -198,7 +198,7 @@ def _severity(rule: Rule, graders: Sequence[str]) -> Severity:
 
 
 def _family(disk: Disk) -> str:
-    if disk.guest is None:
+    if disk.guest is None or disk.os != "linux":
         return "any"
     try:
         return release.read(disk.guest).family

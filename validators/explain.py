@@ -7,6 +7,7 @@ from typing import Any
 
 from validators import engine
 from validators.catalogue import SUBJECTS, Rule
+from validators.windows import settings
 
 SUBJECT_TITLES = {
     "disk": "Every disk",
@@ -68,6 +69,7 @@ def text(rule: Rule) -> str:
     """Everything about one rule, for a terminal."""
     lines = [f"{rule.id}  {rule.title}", f"{rule.severity}; {_where(rule)}", "", rule.why, ""]
     lines += [f"checked by: {_graders(rule)}", f"sources: {', '.join(rule.sources)}"]
+    lines += [f"value: {line}" for line in _values(rule)]
     lines += [f"fix: {line}" for line in _fixes(rule)]
     return "\n".join(lines + ([f"provisioner step: {rule.step}"] if rule.step else []))
 
@@ -89,9 +91,11 @@ def _section(rule: Rule) -> str:
         f"{rule.severity.capitalize()}; {_where(rule)}. {rule.why}\n",
         f"- Checked by: {_graders(rule)}. Sources: {', '.join(rule.sources)}.",
     ]
+    lines += [f"- Value: `{line}`" for line in _values(rule)]
     lines += [f"- Fix: {line}" for line in _fixes(rule)]
     if rule.step:
-        lines.append(f"- Provisioner step: [`{rule.step}`](steps.md#linux-{rule.step})")
+        system = "windows" if rule.subject == "windows" else "linux"
+        lines.append(f"- Provisioner step: [`{rule.step}`](steps.md#{system}-{rule.step})")
     return "\n".join(lines) + "\n"
 
 
@@ -117,6 +121,11 @@ def _limits(limits: Mapping[str, Any]) -> str:
 
 def _value(value: Any) -> str:
     return ", ".join(str(one) for one in value) if isinstance(value, list) else str(value)
+
+
+def _values(rule: Rule) -> list[str]:
+    """The registry values that a Windows rule compares."""
+    return [settings.described(row) for row in rule.limits.get("registry", ())]
 
 
 def _fixes(rule: Rule) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generator.errors import NotMet
 from generator.model import DataDisk, Disk, Generation, Sku
-from validators import datadisk
+from validators import datadisk, remains
 from validators.convert import disk_size, in_place, is_finished
 from validators.vhd import Container, inspect
 
@@ -39,10 +39,10 @@ def finalize(
     """Make the VHDs of `generation` in `out` from the builder's folder `raw`, one by one.
 
     `os.raw` becomes the OS disk and `os.raw-1`, `os.raw-2` … the blank data disks in LUN order, in
-    place; a blank disk the builder did not attach, filled ones and images are made here. Relative
-    content is looked up in `content_root`. A second run keeps finished VHDs whose source is gone (it
-    became the VHD) or older than they are (content, image, `definition`). With `data_only` the OS
-    disk is left out.
+    place, emptied of what deleted files left behind. A blank disk the builder did not attach, filled
+    ones and images are made here. Relative content is looked up in `content_root`. A second run keeps
+    finished VHDs whose source is gone (it became the VHD) or older than they are (content, image,
+    `definition`). With `data_only` the OS disk is left out.
 
     Raises NotMet (DSK-SIZE-002, -003 or -005) when a disk has another size than declared, Unusable
     and Surroundings as converting and filling do.
@@ -66,8 +66,14 @@ def _from_raw(disk: Disk, raw: Path, target: Path, size: int, rule: str) -> Made
     if not raw.exists() and (kept := _kept(target, size, rule)):
         return Made(disk, kept, "kept: it is finished")
     datadisk.check_size(disk_size(inspect(raw)), size, raw, rule)
+    emptied = remains.empty(raw, size)
+    how = "footer appended in place"
+    if emptied.size:
+        how += f", {emptied.size / (1 << 20):.1f} MiB of deleted data emptied"
+    if emptied.kept:
+        how += f" (not emptied: {'; '.join(emptied.kept)})"
     # a raw disk is newer than any VHD: the builder made it, and finishing it takes it away
-    return Made(disk, in_place(raw, target, force=True), "footer appended in place")
+    return Made(disk, in_place(raw, target, force=True), how)
 
 
 def _blank(disk: Disk, raw: Path, target: Path, size: int) -> Made:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from validators.windows.hive import Key, Value
 
 READ_LIMIT = 1 << 20  # bytes; configuration files are far below, and a bomb is not worth reading
 WALK_LIMIT = 20_000  # entries
@@ -33,6 +36,26 @@ class Stat:
     gid: int = 0
 
 
+class Registry(Protocol):
+    """One hive. Keys are paths in it with `\\` between the names; keys and names are found in any case."""
+
+    def key(self, path: str) -> Key | None:
+        """None if there is no such key."""
+        ...
+
+    def value(self, path: str, name: str) -> Value | None:
+        """None if there is no such key or value."""
+        ...
+
+    def values(self, path: str) -> list[Value]:
+        """Every value of one key."""
+        ...
+
+    def subkeys(self, path: str) -> list[str]:
+        """The names of the keys below one key."""
+        ...
+
+
 class Guest(Protocol):
     """Paths are absolute in the guest. Links are resolved inside the guest and cannot leave it.
 
@@ -46,6 +69,10 @@ class Guest(Protocol):
 
     def head(self, path: str, count: int) -> bytes | None:
         """The first `count` bytes of a file of any size; None if there is none."""
+        ...
+
+    def piece(self, path: str, offset: int, count: int) -> bytes | None:
+        """`count` bytes from `offset` of a file of any size, fewer at its end; None if there is none."""
         ...
 
     def stat(self, path: str, *, follow: bool = True) -> Stat | None:
@@ -62,6 +89,10 @@ class Guest(Protocol):
 
     def glob(self, pattern: str) -> list[str]:
         """Sorted paths that exist; `*`, `?` and `[…]` match within one name."""
+        ...
+
+    def registry(self, hive: str) -> Registry:
+        """The hive SYSTEM, SOFTWARE or BCD of a Windows system."""
         ...
 
 

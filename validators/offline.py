@@ -73,7 +73,8 @@ class OfflineVolume:
         self._file_system = file_system
         self._root = root
         self._separator = "\\" if kind in ("fat", "ntfs") else "/"
-        self._any_case = kind in ("fat", "ntfs")
+        self._any_case = kind == "fat"  # the reader of NTFS looks names up as Windows does
+        self._windows_links = kind == "ntfs"
         self._title = title
         self._names: dict[str, dict[str, str]] = {}  # folder → casefolded name → name
         self._entries: dict[str, Any] = {}
@@ -89,7 +90,19 @@ class OfflineVolume:
         target = None if entry is None else _guarded(f"{self._title}: {path}", lambda: entry.link)
         if not target:
             raise Undecidable(f"{self._title}: the symbolic link {path} cannot be read")
-        return str(target)
+        return self._inside(path, str(target)) if self._windows_links else str(target)
+
+    def _inside(self, path: str, target: str) -> str:
+        """Where a link of Windows leads, as a path; C: is the volume itself, and nothing else is on it."""
+        inner = target.replace("\\", "/").removeprefix("/??")
+        drive, colon, rest = inner.lstrip("/").partition(":")
+        if not colon:
+            if inner.startswith("/") and inner.casefold().startswith(("//", "/volume{")):
+                raise Undecidable(f"{self._title}: {path} leads to {target}, which is not on this volume")
+            return inner
+        if drive.casefold() != "c":
+            raise Undecidable(f"{self._title}: {path} leads to {target}, which is not on this volume")
+        return rest if rest.startswith("/") else f"/{rest}"
 
     def listdir(self, path: str) -> list[str]:
         entry = self._entry(path)
@@ -97,11 +110,11 @@ class OfflineVolume:
             return []
         return _guarded(f"{self._title}: {path}", lambda: [sub.name for sub in entry.sub_file_entries])
 
-    def read(self, path: str, count: int) -> bytes:
+    def read(self, path: str, count: int, offset: int = 0) -> bytes:
         entry = self._entry(path)
         if entry is None:
             return b""
-        return _guarded(f"{self._title}: {path}", lambda: _content(entry, count))
+        return _guarded(f"{self._title}: {path}", lambda: _content(entry, count, offset))
 
     def _entry(self, path: str) -> Any:
         """The dfvfs entry, or None; paths never hold links here, `tree.Tree` has resolved them."""
@@ -167,8 +180,10 @@ def _stat(entry: Any) -> Stat:
     return Stat(kind, size, mode & 0o7777, facts.owner_identifier or 0, facts.group_identifier or 0)
 
 
-def _content(entry: Any, count: int) -> bytes:
+def _content(entry: Any, count: int, offset: int) -> bytes:
     file = entry.GetFileObject()
+    if offset:
+        file.seek(offset)
     pieces, left = [], count
     with suppress(EOFError):
         while left > 0 and (piece := file.read(min(PIECE, left))):

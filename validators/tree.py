@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from validators.guest import READ_LIMIT, Kind, Stat, Undecidable
+from validators.guest import READ_LIMIT, Kind, Registry, Stat, Undecidable
 
 MAX_LINKS = 40  # what Linux itself allows in one path
 MAX_PATH = 4096  # bytes, likewise
@@ -23,8 +23,8 @@ class Volume(Protocol):
 
     def listdir(self, path: str) -> list[str]: ...
 
-    def read(self, path: str, count: int) -> bytes:
-        """At most `count` bytes from the start of a regular file."""
+    def read(self, path: str, count: int, offset: int = 0) -> bytes:
+        """At most `count` bytes of a regular file from `offset`."""
         ...
 
 
@@ -43,7 +43,7 @@ class Unreadable:
     def listdir(self, path: str) -> list[str]:
         raise Undecidable(self.reason)
 
-    def read(self, path: str, count: int) -> bytes:
+    def read(self, path: str, count: int, offset: int = 0) -> bytes:
         raise Undecidable(self.reason)
 
 
@@ -67,6 +67,10 @@ class Tree:
     def head(self, path: str, count: int) -> bytes | None:
         found = self._file(path)
         return None if found is None else self._read(found[0], count)
+
+    def piece(self, path: str, offset: int, count: int) -> bytes | None:
+        found = self._file(path)
+        return None if found is None else self._read(found[0], count, offset)
 
     def stat(self, path: str, *, follow: bool = True) -> Stat | None:
         real = self._resolve(path, follow)
@@ -95,13 +99,20 @@ class Tree:
                     f"{folder}/{name}"
                     for folder in found
                     for name in self.listdir(folder or ROOT)
-                    if fnmatchcase(name, part) and (not name.startswith(".") or part.startswith("."))
+                    if self._matches(name, part) and (not name.startswith(".") or part.startswith("."))
                 ]
             else:
                 found = [f"{folder}/{part}" for folder in found]
             if len(found) > MAX_MATCHES:
                 raise Undecidable(f"{pattern} matches more than {MAX_MATCHES} paths")
         return [path for path in found if self.stat(path, follow=False) is not None]
+
+    def registry(self, hive: str) -> Registry:
+        raise Undecidable("only Windows has a registry")
+
+    @staticmethod
+    def _matches(name: str, pattern: str) -> bool:
+        return fnmatchcase(name, pattern)
 
     def _file(self, path: str) -> tuple[str, Stat] | None:
         real = self._resolve(path, follow=True)
@@ -157,9 +168,9 @@ class Tree:
         volume, inner = self._locate(real)
         return volume.readlink(inner)
 
-    def _read(self, real: str, count: int) -> bytes:
+    def _read(self, real: str, count: int, offset: int = 0) -> bytes:
         volume, inner = self._locate(real)
-        return volume.read(inner, count)
+        return volume.read(inner, count, offset)
 
     def _locate(self, real: str) -> tuple[Volume, str]:
         for point in self._by_length:

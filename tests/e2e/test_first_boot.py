@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
+import fake_azure
 import machines
 import pytest
 
@@ -13,27 +15,46 @@ from validators import disk
 pytestmark = pytest.mark.e2e
 
 
-def identity(overlay: Path) -> tuple[bytes, dict[str, bytes]]:
-    """The machine id and the public host keys that a guest wrote to its disk."""
+@dataclass(frozen=True)
+class Identity:
+    """What a guest wrote to its disk at its first boot."""
+
+    machine: bytes
+    name: bytes
+    host_keys: dict[str, bytes]
+    customer_keys: bytes
+
+
+def identity(overlay: Path) -> Identity:
     raw = overlay.with_suffix(".raw")
     subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", overlay, raw], check=True)
     guest = disk.open_disk(raw).guest
     assert guest is not None
     keys = {path: guest.read(path) or b"" for path in guest.glob("/etc/ssh/ssh_host_*_key.pub")}
+    customer_keys = guest.read(f"/home/{fake_azure.USER}/.ssh/authorized_keys") or b""
+    found = Identity(
+        guest.read("/etc/machine-id") or b"", guest.read("/etc/hostname") or b"", keys, customer_keys
+    )
     raw.unlink()
-    return guest.read("/etc/machine-id") or b"", keys
+    return found
 
 
-def test_two_first_boots_have_keys_and_identities_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sku", machines.DISKS)
+def test_two_first_boots_become_two_machines_of_the_customer(sku: str, tmp_path: Path) -> None:
     found = []
     for name in ("one", "two"):
-        with machines.started(machines.OS_VHD, tmp_path / name) as guest:
-            guest.wait_for(machines.PROMPT, machines.SSHD)
+        with machines.started(machines.DISKS[sku], tmp_path / name) as guest:
+            guest.wait_for(f"{fake_azure.NAME} {machines.PROMPT}", machines.SSHD)
+            reports = guest.reports()
             guest.power_off()
+            assert "<State>Ready</State>" in reports[-1], reports[-1]
             found.append(identity(guest.overlay))
-    (one, keys), (two, others) = found
-    assert len(one.strip()) == len(two.strip()) == 32
-    assert one != two
-    assert set(keys) == set(others)
-    assert len(keys) >= 2
-    assert not set(keys.values()) & set(others.values())
+    one, two = found
+    assert len(one.machine.strip()) == len(two.machine.strip()) == 32
+    assert one.machine != two.machine
+    assert set(one.host_keys) == set(two.host_keys)
+    assert len(one.host_keys) >= 2
+    assert not set(one.host_keys.values()) & set(two.host_keys.values())
+    for each in found:
+        assert each.name.strip() == fake_azure.NAME.encode()
+        assert each.customer_keys.strip() == fake_azure.KEY.encode()

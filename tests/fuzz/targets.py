@@ -26,6 +26,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "validators"))
 
 from images import GRUB_CFG, MIB, cpio, debian, initramfs, os_disk, sku, unpack
+from windows_hive import checked
+from windows_images import BCD, CONFIG, FILES, hives, windows_disk
 
 from publisher import sascheck
 from validators import engine
@@ -213,6 +215,22 @@ def _guest(path: str, ids: Sequence[str]) -> Run:
     return run
 
 
+def _windows(path: str, ids: Sequence[str]) -> Run:
+    """The clean Windows with this file changed, judged by the rules that read it."""
+    engine.load_checks()
+    where = "boot_files" if path == BCD else "files"
+
+    def run(data: bytes) -> None:
+        _judge(windows_disk(**{where: {path: data}}), ids)  # type: ignore[arg-type]
+
+    return run
+
+
+def _hive_repaired(data: bytes, random: Random) -> bytes:
+    """A header that adds up, so that what the cells say counts."""
+    return checked(data[:4096].ljust(4096, b"\0")) + data[4096:]
+
+
 def _ids(*starts: str) -> list[str]:
     return [name for name in rules() if name.startswith(starts)]
 
@@ -256,6 +274,10 @@ def targets(*, with_images: bool = True) -> list[Target]:
                    _guest(path, ids), weight=1)
             for path, seed, ids in _guest_files(clean)
         ),
+        *(
+            Target(f"rules on {path}", [seed], _windows(path, ids), (), repair, 2)
+            for path, seed, ids, repair in _windows_files()
+        ),
     ]  # fmt: skip
     if with_images:
         found.append(Target("disk images", images(), _image(_File()), (Undecidable,), weight=6, slow=20.0))
@@ -284,4 +306,19 @@ def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
         ("/etc/sudoers", clean["/etc/sudoers"], _ids("LNX-SUDO")),
         ("/var/lib/dpkg/status", clean["/var/lib/dpkg/status"], _ids("LNX-SSL", "LNX-OMI", "LNX-AGENT")),
         ("/usr/lib/os-release", clean["/usr/lib/os-release"], _ids("DSK-OS", "LNX-AGENT-001")),
+    ]
+
+
+def _windows_files() -> list[tuple[str, bytes, list[str], Callable[[bytes, Random], bytes] | None]]:
+    kernel, agent = "/Windows/System32/ntoskrnl.exe", "/WindowsAzure/GuestAgent/WindowsAzureGuestAgent.exe"
+    task = "<Task><TimeTrigger/><Command>C:\\a.ps1</Command></Task>".encode("utf-16")
+    written = hives()
+    return [
+        (f"{CONFIG}/SYSTEM", written["SYSTEM"], _ids("WIN"), _hive_repaired),
+        (f"{CONFIG}/SOFTWARE", written["SOFTWARE"], _ids("WIN", "DSK-OS"), _hive_repaired),
+        (BCD, written["BCD"], _ids("WIN-BCD"), _hive_repaired),
+        (kernel, bytes(FILES[kernel]), _ids("WIN-ARCH", "DSK-GEN-003"), None),  # type: ignore[arg-type]
+        (agent, bytes(FILES[agent]), _ids("WIN-AGENT"), None),  # type: ignore[arg-type]
+        ("/Windows/System32/Tasks/Product", task, _ids("WIN-TASK"), None),
+        ("/Windows/System32/drivers/etc/hosts", b"10.0.0.1 a\n", _ids("WIN-CRED"), None),
     ]

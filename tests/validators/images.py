@@ -72,10 +72,10 @@ class MemoryVolume:
         inside = (entry for entry in (*self.files, *self.folders) if entry.startswith(start) and entry != "/")
         return sorted({entry[len(start) :].partition("/")[0] for entry in inside} - {""})
 
-    def read(self, path: str, count: int) -> bytes:
+    def read(self, path: str, count: int, offset: int = 0) -> bytes:
         found = self.files[path]
         assert isinstance(found, str | bytes), f"{path} must not be read"
-        return _bytes(found)[:count]
+        return _bytes(found)[offset : offset + count]
 
 
 class MemoryBlocks:

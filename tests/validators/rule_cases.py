@@ -24,9 +24,12 @@ from images import (
     Link,
     grub_cfg,
     initramfs,
+    os_disk,
+    sku,
 )  # fmt: skip
 
-from generator.model import Generation
+from generator.model import Generation, Sku
+from validators.disk import Disk
 from validators.filesystems import Content
 from validators.footer import make_footer
 from validators.partitions import LINUX_LVM, LINUX_SWAP, MBR_SWAP, Partition
@@ -43,6 +46,12 @@ class Row:
     sku: Mapping[str, Any] | None = None
     profile: str = "strict"
     evidence: str = ""
+
+    def image(self) -> Disk:
+        return os_disk(self.files, **self.disk)
+
+    def definition(self) -> Sku | None:
+        return None if self.sku is None else sku(**self.sku)
 
 
 def line(*remove: str, add: str = "") -> dict[str, Content_]:

@@ -149,7 +149,10 @@ def test_two_roots_are_said_and_not_guessed(raw: Path, tmp_path: Path) -> None:
     by_rule = {outcome.rule: outcome for outcome in judgement.outcomes}
     assert by_rule["DSK-PART-001"].status is Status.WARN
     assert by_rule["LNX-SSH-001"].status is Status.UNDECIDABLE
-    assert "two or more root file systems: partition 1, partition 2" in by_rule["LNX-SSH-001"].evidence
+    assert (
+        "two or more root file systems: partition 1 (Linux), partition 2 (Linux)"
+        in by_rule["LNX-SSH-001"].evidence
+    )
 
 
 def test_what_cannot_be_read_is_named_and_not_passed(tmp_path: Path) -> None:

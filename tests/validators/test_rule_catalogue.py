@@ -35,12 +35,14 @@ def test_every_named_step_exists_and_says_that_it_fixes_the_rule() -> None:
     from ruamel.yaml import YAML
 
     steps = {
-        step["id"]: step.get("rules", [])
-        for step in YAML(typ="safe").load((ROOT / "provisioners/linux/steps.yaml").read_text())
+        (system, step["id"]): step.get("rules", [])
+        for system in ("linux", "windows")
+        for step in YAML(typ="safe").load((ROOT / f"provisioners/{system}/steps.yaml").read_text())
     }
     for rule in catalogue.rules().values():
+        system = "windows" if rule.subject == "windows" else "linux"
         if rule.step:
-            assert rule.id in steps.get(rule.step, []), f"{rule.id}: {rule.step}"
+            assert rule.id in steps.get((system, rule.step), []), f"{rule.id}: {rule.step}"
 
 
 def test_a_rule_is_found_in_any_case_and_a_mistyped_one_gets_a_suggestion() -> None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import pytest
 from images import decide, os_disk, sku
 from rule_cases import ROWS, Row
+from windows_cases import DOCUMENT, WINDOWS_ROWS, WindowsRow
+from windows_images import windows_disk
 
 from validators import engine
 from validators.catalogue import rules
 from validators.outcome import Status
 
+ALL_ROWS: list[Row | WindowsRow] = [*ROWS, *WINDOWS_ROWS]
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.rule}-{row.status}")
-def test_a_rule_answers_as_its_row_says(row: Row) -> None:
-    disk = os_disk(row.files, **row.disk)
-    definition = None if row.sku is None else sku(**row.sku)
-    outcome = decide(row.rule, disk, sku=definition, profile=row.profile)
+
+@pytest.mark.parametrize("row", ALL_ROWS, ids=lambda row: f"{row.rule}-{row.status}")
+def test_a_rule_answers_as_its_row_says(row: Row | WindowsRow) -> None:
+    outcome = decide(row.rule, row.image(), sku=row.definition(), profile=row.profile)
     assert outcome.status == row.status, outcome
     assert row.evidence in outcome.evidence
     assert "does not understand" not in outcome.evidence
 
 
 def test_every_rule_that_decides_has_a_row_for_yes_and_one_for_no() -> None:
-    met = {row.rule for row in ROWS if row.status in ("pass", "skip")}
-    unmet = {row.rule for row in ROWS if row.status in ("fail", "warn")}
+    met = {row.rule for row in ALL_ROWS if row.status in ("pass", "skip")}
+    unmet = {row.rule for row in ALL_ROWS if row.status in ("fail", "warn")}
     assert set(engine.load_checks()) == met & unmet
 
 
@@ -35,6 +37,16 @@ def test_the_clean_image_meets_every_rule_of_every_profile(profile: str) -> None
             continue
         outcome = decide(rule.id, os_disk(), sku=sku(), profile=profile)
         assert outcome.status in (Status.PASS, Status.SKIP), outcome
+
+
+@pytest.mark.parametrize("profile", engine.PROFILES)
+def test_the_clean_windows_meets_every_rule_of_every_profile(profile: str) -> None:
+    plan = sku(**DOCUMENT, properties={"nvme": True})
+    disk = windows_disk()
+    for rule in rules().values():
+        if rule.id in engine.load_checks() and rule.subject in ("windows", "os-disk", "disk"):
+            outcome = decide(rule.id, disk, sku=plan, profile=profile)
+            assert outcome.status in (Status.PASS, Status.SKIP), outcome
 
 
 def test_an_unmet_mandatory_rule_names_a_fix_and_who_complains() -> None:

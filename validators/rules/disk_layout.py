@@ -7,16 +7,19 @@ import re
 from generator.generation import Generation
 from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
 from validators.disk import Disk
-from validators.guest import Kind, Undecidable, text
+from validators.guest import Guest, Kind, Undecidable, text
 from validators.linux import elf, fstab, release
 from validators.outcome import Severity
 from validators.partitions import BIOS_BOOT, ROOT_TYPES, SECTOR, Partition
+from validators.windows import pe
+from validators.windows import release as windows_release
 
 FIRST_FREE_LBA = 2048  # everything below is kept empty on a GPT OS disk, but for the table itself
 FALLBACK_LOADERS = {
     Generation.GEN2: "/EFI/BOOT/BOOTX64.EFI",
     Generation.ARM64: "/EFI/BOOT/BOOTAA64.EFI",
 }
+KERNEL = "/Windows/System32/ntoskrnl.exe"
 DEVICE_SOURCE = re.compile(r"/dev/(sd|nvme|vd|hd|xvd)")
 
 
@@ -75,12 +78,10 @@ def has_fallback_loader(case: Case) -> Answer:
 def arm64_is_gen2(case: Case) -> Answer:
     if case.generation is None:
         return skipped("no generation was declared")
-    found = elf.machine(case.guest)
-    if found is None:
-        raise Undecidable("no program was found that tells the architecture")
-    matches = (found[0] == "aarch64") == (case.generation is Generation.ARM64)
-    evidence = f"{found[0]} programs in an image declared {case.generation}"
-    return met(evidence, found[2]) if matches else unmet(evidence, found[2])
+    machine, where = _machine(case)
+    matches = (machine == "aarch64") == (case.generation is Generation.ARM64)
+    evidence = f"{machine} programs in an image declared {case.generation}"
+    return met(evidence, where) if matches else unmet(evidence, where)
 
 
 @rule("DSK-PART-001")
@@ -152,11 +153,34 @@ def is_the_declared_system(case: Case) -> Answer:
         return unmet(f"the plan says {declared.family}, the disk holds {case.disk.os}")
     if case.disk.guest is None:
         return met(f"{declared.family}, as declared")
+    if declared.family == "windows":
+        return _is_the_declared_windows(case.guest, declared.version)
     found = release.read(case.guest)
     known = {"alma": "almalinux", "oracle": "ol"}.get(declared.distribution, declared.distribution)
     if declared.distribution == "other" or not found.id or found.id.startswith(known):
         return met(f"{found.name or declared.family}, as declared")
     return warned(f"the plan says {declared.distribution} {declared.version}, the disk holds {found.name}")
+
+
+def _is_the_declared_windows(guest: Guest, version: str) -> Answer:
+    found = windows_release.read(guest)
+    evidence = f"{found.name} (build {found.build})"
+    if not found.server or version.casefold().startswith(found.server.casefold()):
+        return met(f"{evidence}, as declared")
+    return warned(f"the plan says windows-server {version}, the disk holds {evidence}")
+
+
+def _machine(case: Case) -> tuple[str, str]:
+    """The architecture, and the program that says so."""
+    if case.disk.os == "windows":
+        kernel = pe.machine(case.guest, KERNEL)
+        found = (kernel[0], KERNEL) if kernel else None
+    else:
+        program = elf.machine(case.guest)
+        found = (program[0], program[2]) if program else None
+    if found is None:
+        raise Undecidable("no program was found that tells the architecture")
+    return found
 
 
 def _names(case: Case) -> list[str]:
