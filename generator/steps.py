@@ -43,7 +43,7 @@ class Entry(Closed):
     phase: Phase
     title: str
     what: str
-    rules: list[str] = Field(min_length=1)
+    rules: list[str] = Field(default_factory=list)
     fixes: list[str] = Field(default_factory=list)
     seed: list[str] = Field(min_length=1)
     families: list[str] = Field(min_length=1)
@@ -180,7 +180,8 @@ def script(step_id: str, family: OsFamily) -> str:
     text = (folder / _filename(step_id, family)).read_text(encoding="utf-8")
     if family == "linux":
         library = (folder / "lib.sh").read_text(encoding="utf-8").partition("# shellcheck shell=sh\n#\n")[2]
-        return _LINUX_LIBRARY.sub(lambda _: library.rstrip("\n"), text, count=1)
+        text = _LINUX_LIBRARY.sub(lambda _: library.rstrip("\n"), text, count=1)
+        return _LINUX_TEXT.sub(lambda match: _here((folder / match["name"]).read_text("utf-8")), text)
     library = (folder / "lib.ps1").read_text(encoding="utf-8").rstrip("\n")
     text = _WINDOWS_LIBRARY.sub(lambda _: library, text, count=1)
     text = _WINDOWS_TABLE.sub(lambda match: literal(_yaml(folder / match["name"])), text)
@@ -188,6 +189,7 @@ def script(step_id: str, family: OsFamily) -> str:
 
 
 _LINUX_LIBRARY = re.compile(r'^# shellcheck source=lib\.sh\n\. "\$\{0%/\*\}/lib\.sh"$', re.MULTILINE)
+_LINUX_TEXT = re.compile(r'\$\(cat "\$\{0%/\*\}/(?P<name>[a-z-]+\.sh)"\)')
 _WINDOWS_LIBRARY = re.compile(r'^\. "\$PSScriptRoot\\lib\.ps1"$', re.MULTILINE)
 _WINDOWS_TABLE = re.compile(r'Import-Table -Path "\$PSScriptRoot\\(?P<name>[a-z-]+\.yaml)"')
 _WINDOWS_TEXT = re.compile(r'Get-Content -Raw -LiteralPath "\$PSScriptRoot\\(?P<name>[a-z-]+\.ps1)"')
@@ -235,6 +237,11 @@ def _judge(entry: Entry, name: str, value: Value, applies: bool) -> tuple[str, s
     if isinstance(value, str) and not value.isprintable():
         return f"found {value!r}", "text on one line"
     return None
+
+
+def _here(text: str) -> str:
+    """The words of a shell that give `text`."""
+    return f"$(\n    cat <<'VMOFFER_TEXT'\n{text}VMOFFER_TEXT\n)"
 
 
 def _text(value: Value) -> str:
