@@ -44,7 +44,7 @@ forget_user() {
 
 # remove_home PATH: the folder too, unless a file system of its own is mounted there.
 remove_home() {
-    if live && mountpoint -q "$1"; then
+    if mountpoint -q -- "$ROOT$1"; then
         remove_found "what was in $1" "$1" 1 -name '*' ! -name lost+found
     else
         remove "$1"
