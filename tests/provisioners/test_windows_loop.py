@@ -250,8 +250,8 @@ def page(before: dict[str, str], after: dict[str, str]) -> str:
 
 What the tables of the Windows steps do to the registry of an unprepared installation: the rules judge its
 hives, every row is written, the same rules judge them again. The hives are real in format and made by the
-tests; no PowerShell script ran, and Windows wrote none of them. What a tool of Windows writes for a row is the
-test's, from its documents.
+tests; no PowerShell script ran, and Windows wrote none of them. What a tool of Windows writes for a row is
+the test's, from its documents.
 
 | rule | step | | before → after |
 | --- | --- | --- | --- |
