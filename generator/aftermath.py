@@ -34,7 +34,7 @@ def commands(sku: Sku, builder: Builder, generation: Generation) -> list[Command
 
 def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
     disks = list(sku.disks(generation))
-    names = [result_name(sku, generation, f"report.{suffix}") for suffix in ("json", "html")]
+    names = [result_name(sku, generation, f"report.{suffix}") for suffix in ("json", "html", "xml", "sarif")]
     reports = " ".join(f"--out {_in_out(name)}" for name in names)
     return [
         Command("finalize", _finalize(generation)),

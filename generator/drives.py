@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from generator.breach import Breach
 from generator.catalogue import Definition
 from generator.model import Step
-from generator.offer_rules import Breach
 
 GUARANTEED = "CD"  # seed 3.6: the OS disk and the temporary disk
 SCRIPTS = {".ps1", ".psm1", ".psd1", ".cmd", ".bat", ".vbs"}

@@ -8,12 +8,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from generator import steps
+from generator.breach import Breach, Status
 from generator.catalogue import Definition
 from generator.drives import drives
 from generator.errors import NotMet
+from generator.limits import PROFILES
+from generator.listing_rules import listing
 from generator.load import FieldPath, Invalid, Problem, dotted
 from generator.model import Sku
-from generator.offer_rules import RULES, Breach, Status, sku_ids
+from generator.offer_rules import RULES, sku_ids
 
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])+")
 
@@ -38,17 +41,22 @@ class Finding:
         return {**asdict(self), "severity": severity}
 
 
-def lint(definitions: list[Definition]) -> list[Finding]:
-    """Every rule on every definition, then the rules between definitions; sorted by file and line."""
-    found = [
-        _place(definition, breach)
+def lint(definitions: list[Definition], profile: str = "strict") -> list[Finding]:
+    """Every rule of `profile` on every definition, and between them; sorted by file and line."""
+    limits = PROFILES[profile]
+    breaches = [
+        (definition, breach)
         for definition in definitions
-        for rule in RULES
-        for breach in rule(definition.sku)
+        for found in (
+            *(rule(definition.sku, limits) for rule in RULES),
+            drives(definition),
+            listing(definition),
+        )
+        for breach in found
     ]
-    found += [_place(definition, breach) for definition in definitions for breach in drives(definition)]
-    found += _one_owner_per_sku_id(definitions)
-    return [finding for _, _, finding in sorted(found, key=lambda item: (item[0], item[1], item[2].rule))]
+    breaches += _one_owner_per_sku_id(definitions)
+    placed = [_place(definition, breach) for definition, breach in breaches if limits.ask(breach.rule)]
+    return [finding for _, _, finding in sorted(placed, key=lambda item: (item[0], item[1], item[2].rule))]
 
 
 def require(definitions: list[Definition]) -> list[Finding]:
@@ -83,7 +91,8 @@ def _place(definition: Definition, breach: Breach) -> tuple[str, int, Finding]:
     return str(definition.path), line, finding
 
 
-def _named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
+def named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
+    """Every file that a definition names: field, name as it is written, what it has to be."""
     if sku.base.qemu and sku.base.qemu.file:
         yield ("base", "qemu", "file"), sku.base.qemu.file, "file"
     for index, disk in enumerate(sku.data_disks):
@@ -96,10 +105,18 @@ def _named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
             yield ("steps", index, "script"), step.script, "file"
         if step.file:
             yield ("steps", index, "file", "source"), step.file.source, "file or folder"
+    if sku.listing:
+        for name, file in sku.listing.logos:
+            if file:
+                yield ("listing", "logos", name), file, "file"
+        for index, shot in enumerate(sku.listing.screenshots):
+            yield ("listing", "screenshots", index, "file"), shot.file, "file"
+        for index, video in enumerate(sku.listing.videos):
+            yield ("listing", "videos", index, "thumbnail"), video.thumbnail, "file"
 
 
 def _files(definition: Definition) -> Iterator[tuple[FieldPath, str, str]]:
-    for field, name, kind in _named_files(definition.sku):
+    for field, name, kind in named_files(definition.sku):
         path = definition.root / name
         if not (path.is_file() or (path.is_dir() and kind == "file or folder")):
             yield field, f"{name!r}, which is not there", f"a {kind} that exists, from {definition.root}/"
@@ -125,7 +142,7 @@ def _gaps(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
             yield field, repr(step.file.destination), "an absolute path in the guest"
 
 
-def _one_owner_per_sku_id(definitions: list[Definition]) -> list[tuple[str, int, Finding]]:
+def _one_owner_per_sku_id(definitions: list[Definition]) -> list[tuple[Definition, Breach]]:
     """OFR-SKU-001 between definitions: a plan id, or an id derived from one, belongs to one plan."""
     owners: dict[tuple[str, str, str], list[Definition]] = {}
     for definition in definitions:
@@ -140,5 +157,5 @@ def _one_owner_per_sku_id(definitions: list[Definition]) -> list[tuple[str, int,
                     evidence = f"SKU id {sku_id!r}, which {other.path} has too"
                     fix = "give every plan of an offer an id of its own"
                     breach = Breach("OFR-SKU-001", ("plan", "id"), evidence, fix)
-                    found[one.path, other.path] = _place(one, breach)
+                    found[one.path, other.path] = one, breach
     return list(found.values())

@@ -74,7 +74,16 @@ def load(path: Path) -> Sku:
 
 def read(path: Path) -> Document:
     """The definition in `path` with its line numbers; raises `Invalid` with all of its problems."""
-    data, lines, problems = _parse(path, _text(path))
+    return _document(path, _text(path))
+
+
+def parse(path: Path, text: str) -> Sku:
+    """The definition that `text` is; `path` is what its problems name. Raises `Invalid`."""
+    return _document(path, text).sku
+
+
+def _document(path: Path, text: str) -> Document:
+    data, lines, problems = _parse(path, text)
     try:
         sku = Sku.model_validate(data)
     except ValidationError as error:

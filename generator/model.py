@@ -12,16 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from generator.closed import Closed as Closed
 from generator.generation import Generation as Generation
-
-
-class Closed(BaseModel):
-    """A mapping of a definition: unknown keys are errors, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
+from generator.listing import Listing
 
 _M = TypeVar("_M", bound=Closed)
 
@@ -54,6 +49,7 @@ class Plan(Closed):
     id: str = Field(description="Plan id, visible in the URL; OFR-ID-001", examples=["debian-12"])
     title: str = Field(description="Name customers read in the list of plans")
     summary: str = Field(description="What the plan is for, in a sentence for people")
+    alias: str = Field("", description="Name that only you see in Partner Center; OFR-ID-001")
 
 
 class OperatingSystem(Closed):
@@ -72,6 +68,7 @@ class MarketplaceImage(Closed):
     offer: str
     sku: str | dict[Generation, str] = Field(description="One SKU, or one per generation")
     version: str = "latest"
+    plan: bool = Field(False, description="The image has a purchase plan; accept its terms before the build")
 
     def sku_for(self, generation: Generation) -> str:
         """The image SKU that `generation` starts from."""
@@ -244,6 +241,7 @@ class Sku(Closed):
     offer: Offer
     plan: Plan
     version: str = Field(description="Image version X.Y.Z; OFR-VER-001", examples=["1.0.0"])
+    published: list[str] = Field(default_factory=list, description="Versions before this one; OFR-VER-001")
     generations: list[Generation] = Field(default_factory=lambda: [Generation.GEN2], min_length=1)
     os: OperatingSystem
     base: Base
@@ -259,6 +257,7 @@ class Sku(Closed):
     build: BuildMachine = Field(default_factory=BuildMachine)
     storage: Storage = Field(default_factory=Storage)
     gallery: Gallery | None = None
+    listing: Listing | None = Field(None, description="The offer's page in the Marketplace; rules LST-*")
 
     @property
     def id(self) -> str:

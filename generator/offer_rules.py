@@ -1,42 +1,23 @@
-"""What the Marketplace asks of a definition, one small function per group of rules."""
+"""What Partner Center asks of the offer and the plan: the OFR rules."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
 
-from generator.load import FieldPath
+from generator import disk_rules
+from generator.breach import Breach
+from generator.limits import Limits
 from generator.model import Generation, Sku
 
-Status = Literal["warn", "fail"]
-
-MAX_OS_GIB = 1023  # DSK-SIZE-002
-ADVISED_LINUX_GIB = range(30, 51)  # DSK-SIZE-002
-WINDOWS_GIB = range(30, 251)  # DSK-SIZE-003
-MAX_DATA_GIB = 1023  # DSK-SIZE-005
-MAX_DATA_DISKS = 16  # DSK-DATA-001
-MAX_SIZES = 6  # OFR-SIZE-001
 MAX_PORTS = 100  # OFR-PORT-001
-MAX_NAME = 200  # LST-NAME-001
-MAX_SUMMARY = 100  # LST-SUM-001
+MAX_ALIAS = 125  # OFR-ID-001
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 OFFER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{2,49}")
 PLAN_ID = re.compile(r"[a-z0-9_-]{1,50}")
-EMOJI = re.compile("[\u231a\u231b\u23e9-\u23fa\u2600-\u27bf\u2b50\u2b55\ufe0f\u20e3\U0001f000-\U0001faff]")
 PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
-
-
-@dataclass(frozen=True)
-class Breach:
-    """A finding before it knows its file: what the rule functions yield."""
-
-    rule: str
-    field: FieldPath
-    evidence: str
-    fix: str
-    status: Status = "fail"
+PORT_LABEL = re.compile(r"[a-zA-Z_0-9.\- ]{2,19}[a-zA-Z_0-9]")
+LOGIN_PORTS = {"linux": 22, "windows": 3389}
 
 
 def sku_ids(sku: Sku) -> dict[Generation, str]:
@@ -48,76 +29,71 @@ def sku_ids(sku: Sku) -> dict[Generation, str]:
     return {first: sku.plan.id, **{generation: f"{sku.plan.id}-{generation}" for generation in others}}
 
 
-def _version(sku: Sku) -> Iterator[Breach]:
-    if not VERSION.fullmatch(sku.version) or len(sku.version) > 32:
+def _version(sku: Sku, limits: Limits) -> Iterator[Breach]:
+    numbers = _numbers(sku.version)
+    if numbers is None:
         fix = "write three whole numbers, X.Y.Z, in at most 32 characters"
         yield Breach("OFR-VER-001", ("version",), repr(sku.version), fix)
+    for index, version in enumerate(sku.published):
+        before = _numbers(version)
+        if before is None:
+            yield Breach("OFR-VER-001", ("published", index), repr(version), "write it as X.Y.Z")
+        elif numbers and numbers <= before:
+            fix = "count up: a version is larger than every one that was published"
+            yield Breach("OFR-VER-001", ("version",), f"{sku.version} after {version}", fix)
+        elif numbers and limits.patches_only and numbers[:2] != before[:2]:
+            fix = "only Z of X.Y.Z changes within a SKU: make a new SKU for another X.Y"
+            yield Breach("OFR-VER-001", ("version",), f"{sku.version} after {version}", fix)
 
 
-def _ids(sku: Sku) -> Iterator[Breach]:
+def _numbers(version: str) -> tuple[int, ...] | None:
+    if not VERSION.fullmatch(version) or len(version) > 32:
+        return None
+    return tuple(int(number) for number in version.split("."))
+
+
+def _ids(sku: Sku, limits: Limits) -> Iterator[Breach]:
     if not OFFER_ID.fullmatch(sku.offer.id):
         fix = "use 3-50 characters a-z 0-9 - _, the first a letter or a digit"
         yield Breach("OFR-ID-001", ("offer", "id"), repr(sku.offer.id), fix)
     if not PLAN_ID.fullmatch(sku.plan.id):
         yield Breach("OFR-ID-001", ("plan", "id"), repr(sku.plan.id), "use 1-50 characters a-z 0-9 - _")
+    if len(sku.plan.alias) > MAX_ALIAS:
+        found = f"{len(sku.plan.alias)} characters"
+        yield Breach("OFR-ID-001", ("plan", "alias"), found, f"use at most {MAX_ALIAS} characters")
     if len(set(sku.generations)) < len(sku.generations):
         fix = "name each generation once: every image type has one SKU id"
         yield Breach("OFR-SKU-001", ("generations",), ", ".join(sku.generations), fix)
 
 
-def _disks(sku: Sku) -> Iterator[Breach]:
-    size, field = sku.os_disk.size_gib, ("os_disk", "size_gib")
-    if sku.os.family == "windows":
-        if size not in WINDOWS_GIB:
-            yield Breach("DSK-SIZE-003", field, f"{size} GiB", "choose 30-250 GiB for a Windows OS disk")
-    elif size > MAX_OS_GIB:
-        yield Breach("DSK-SIZE-002", field, f"{size} GiB", f"choose at most {MAX_OS_GIB} GiB")
-    elif size not in ADVISED_LINUX_GIB:
-        fix = "30-50 GiB is advised for a Linux OS disk; customers can grow it"
-        yield Breach("DSK-SIZE-002", field, f"{size} GiB", fix, "warn")
-    for index, disk in enumerate(sku.data_disks):
-        if disk.size_gib > MAX_DATA_GIB:
-            where: FieldPath = ("data_disks", index, "size_gib")
-            yield Breach("DSK-SIZE-005", where, f"{disk.size_gib} GiB", f"choose at most {MAX_DATA_GIB} GiB")
-
-
-def _luns(sku: Sku) -> Iterator[Breach]:
-    luns = [disk.lun for disk in sku.data_disks]
-    if len(luns) > MAX_DATA_DISKS:
-        fix = f"ship at most {MAX_DATA_DISKS} data disks"
-        yield Breach("DSK-DATA-001", ("data_disks",), f"{len(luns)} data disks", fix)
-    for index, lun in enumerate(luns):
-        if lun in luns[:index]:
-            fix = "give every data disk its own LUN"
-            yield Breach("DSK-DATA-001", ("data_disks", index, "lun"), f"LUN {lun} a second time", fix)
-    distinct = sorted(set(luns))
-    if distinct != list(range(len(distinct))):
-        fix = "number LUNs 0, 1, 2 … without gaps"
-        yield Breach("DSK-DATA-001", ("data_disks",), f"LUNs {', '.join(map(str, distinct))}", fix)
-
-
-def _sizes(sku: Sku) -> Iterator[Breach]:
-    if len(sku.recommended_sizes) > MAX_SIZES:
+def _sizes(sku: Sku, limits: Limits) -> Iterator[Breach]:
+    if len(sku.recommended_sizes) > limits.sizes:
         found = f"{len(sku.recommended_sizes)} sizes"
-        yield Breach("OFR-SIZE-001", ("recommended_sizes",), found, f"recommend at most {MAX_SIZES} VM sizes")
+        fix = f"recommend at most {limits.sizes} VM sizes"
+        yield Breach("OFR-SIZE-001", ("recommended_sizes",), found, fix)
 
 
-def _ports(sku: Sku) -> Iterator[Breach]:
+def _ports(sku: Sku, limits: Limits) -> Iterator[Breach]:
     if len(sku.ports) > MAX_PORTS:
         fix = f"open at most {MAX_PORTS} port ranges"
         yield Breach("OFR-PORT-001", ("ports",), f"{len(sku.ports)} ranges", fix)
     for index, port in enumerate(sku.ports):
-        if not 3 <= len(port.label) <= 20:
-            fix = "use 3-20 characters"
+        if not PORT_LABEL.fullmatch(port.label):
+            fix = "use 3-20 letters, digits, spaces and . - _; the last a letter, a digit or _"
             yield Breach("OFR-PORT-001", ("ports", index, "label"), repr(port.label), fix)
-        match = PORT.fullmatch(port.range)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last <= 65535:
+        if not _span(port.range):
             fix = "write one port or `first-last`, up to 65535"
             yield Breach("OFR-PORT-001", ("ports", index, "range"), repr(port.range), fix)
 
 
-def _system(sku: Sku) -> Iterator[Breach]:
+def _span(text: str) -> range:
+    """The ports that `text` means; none if it is no port and no range."""
+    match = PORT.fullmatch(text)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+    return range(first, last + 1) if last <= 65535 else range(0)
+
+
+def _system(sku: Sku, limits: Limits) -> Iterator[Breach]:
     if not 1 <= len(sku.os.friendly_name) <= 100:
         found = f"{len(sku.os.friendly_name)} characters"
         yield Breach("OFR-OS-001", ("os", "friendly_name"), found, "use 1-100 characters")
@@ -127,47 +103,28 @@ def _system(sku: Sku) -> Iterator[Breach]:
         yield Breach("OFR-OS-001", ("os", "distribution"), found, fix)
 
 
-def _texts(sku: Sku) -> Iterator[Breach]:
-    titles: list[tuple[FieldPath, str]] = [
-        (("offer", "title"), sku.offer.title),
-        (("plan", "title"), sku.plan.title),
-    ]
-    for field, title in titles:
-        if not 1 <= len(title) <= MAX_NAME:
-            fix = f"use 1-{MAX_NAME} characters"
-            yield Breach("LST-NAME-001", field, f"{len(title)} characters", fix)
-        if EMOJI.search(title):
-            yield Breach("LST-NAME-001", field, repr(title), "leave emoji out of names")
-    if len(sku.offer.summary) > MAX_SUMMARY:
-        found = f"{len(sku.offer.summary)} characters"
-        yield Breach("LST-SUM-001", ("offer", "summary"), found, f"use at most {MAX_SUMMARY} characters")
-
-
-def _generations(sku: Sku) -> Iterator[Breach]:
-    market = sku.base.azure_arm.marketplace if sku.base.azure_arm else None
-    if market is None or isinstance(market.sku, dict) or len(set(sku.generations)) < 2:
-        return
-    field = ("base", "azure-arm", "marketplace", "sku")
-    rule = "DSK-GEN-003" if Generation.ARM64 in sku.generations else "DSK-GEN-001"
-    found = f"one base image {market.sku!r} for {', '.join(sku.generations)}"
-    yield Breach(rule, field, found, "an image is made for one generation: give one SKU per generation")
-
-
-def _properties(sku: Sku) -> Iterator[Breach]:
-    said = sku.properties
+def _properties(sku: Sku, limits: Limits) -> Iterator[Breach]:
+    said, linux = sku.properties, sku.os.family == "linux"
     gen1, only_gen1 = Generation.GEN1 in sku.generations, set(sku.generations) == {Generation.GEN1}
     contradictions = [
         ("nvme", said.nvme and only_gen1, "NVMe needs a gen2 or arm64 image"),
         ("trusted_launch", said.trusted_launch and gen1, "Trusted Launch takes gen2 images only: drop gen1"),
         (
             "hibernation",
-            said.hibernation and said.trusted_launch and sku.os.family == "linux",
+            said.hibernation and said.trusted_launch and linux,
             "Linux cannot hibernate under Trusted Launch: declare one of the two",
         ),
+        ("cloud_init", said.cloud_init and not linux, "cloud-init is declared for Linux only"),
+        ("backup", said.backup and not said.extensions, "Azure Backup is an extension: declare extensions"),
         (
-            "cloud_init",
-            said.cloud_init and sku.os.family == "windows",
-            "cloud-init is declared for Linux only",
+            "aad_login",
+            said.aad_login and not said.extensions,
+            "signing in with Entra ID is an extension: declare extensions",
+        ),
+        (
+            "aad_login",
+            said.aad_login and not said.remote_connection,
+            "nobody signs in where remote connections are not supported",
         ),
     ]
     for name, broken, fix in contradictions:
@@ -176,6 +133,21 @@ def _properties(sku: Sku) -> Iterator[Breach]:
             yield Breach("OFR-PROP-001", ("properties", name), found, fix)
 
 
-RULES: tuple[Callable[[Sku], Iterator[Breach]], ...] = (
-    _version, _ids, _disks, _luns, _sizes, _ports, _system, _texts, _generations, _properties,
+def _locked(sku: Sku, limits: Limits) -> Iterator[Breach]:
+    if sku.properties.remote_connection:
+        return
+    field = ("properties", "remote_connection")
+    fix = "graders cannot log in: attach the certification tool's report to a support ticket"
+    yield Breach("OFR-LOCK-001", field, "false: a locked-down image", fix, "warn")
+    login = LOGIN_PORTS[sku.os.family]
+    for index, port in enumerate(sku.ports):
+        if login in _span(port.range):
+            fix = "close the port, or declare remote_connection: true"
+            found = f"port {login} is open, and remote connections are declared not supported"
+            yield Breach("OFR-PROP-001", ("ports", index, "range"), found, fix, "warn")
+
+
+RULES: tuple[Callable[[Sku, Limits], Iterator[Breach]], ...] = (
+    _version, _ids, _sizes, _ports, _system, _properties, _locked,
+    disk_rules.sizes, disk_rules.luns, disk_rules.base_images,
 )  # fmt: skip

@@ -7,11 +7,12 @@ import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 PAGE = 512  # bytes; the unit of a page blob
 BLOCK = 4 * 1024 * 1024  # bytes; the most that one page write takes
-CELL = 64 * 1024  # bytes; zeros are looked for in units of this
-JOIN = 4 * CELL  # bytes; a shorter stretch of zeros costs less to send than one more request
+CELL = 4096  # bytes; zeros are looked for in units of this, the block of most file systems
+JOIN = 64 * 1024  # bytes; a shorter stretch of zeros costs less to send than one more request
 ZEROS = bytes(CELL)
 
 
@@ -27,8 +28,33 @@ class Range:
         return self.end - self.start
 
 
+@dataclass(frozen=True)
+class Block:
+    """BLOCK bytes of the disk, or the rest of it, and the parts of them that are no hole."""
+
+    whole: Range
+    extents: tuple[Range, ...]
+
+    @property
+    def held(self) -> int:
+        """The bytes that are no hole."""
+        return sum(part.length for part in self.extents)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Data that is worth a page write, at byte `start` of the disk."""
+
+    start: int
+    data: bytes
+
+    @property
+    def range(self) -> Range:
+        return Range(self.start, self.start + len(self.data))
+
+
 def extents(descriptor: int, size: int) -> Iterator[Range]:
-    """The data of an open file, holes left out, in whole pages; all of it where holes are unknown."""
+    """The data of an open file, holes left out, in whole cells; all of it where holes are unknown."""
     end = 0
     while end < size:
         try:
@@ -38,38 +64,63 @@ def extents(descriptor: int, size: int) -> Iterator[Range]:
                 return
             raise
         end = min(size, os.lseek(descriptor, start, os.SEEK_HOLE))
-        yield Range(start // PAGE * PAGE, min(size, -(-end // PAGE) * PAGE))
+        yield Range(start // CELL * CELL, min(size, -(-end // CELL) * CELL))
 
 
-def blocks(ranges: Iterable[Range], size: int) -> Iterator[tuple[Range, int]]:
-    """The blocks of BLOCK bytes that hold any of the ascending `ranges`, and how much of them."""
-    at, held = -1, 0
+def blocks(ranges: Iterable[Range], size: int) -> Iterator[Block]:
+    """The blocks that hold any of the ascending `ranges`."""
+    at, parts = 0, list[Range]()
     for part in merged(ranges):
         for number in range(part.start // BLOCK, -(-part.end // BLOCK)):
-            if number != at and held:
-                yield Range(at * BLOCK, min(size, (at + 1) * BLOCK)), held
-                held = 0
+            if number != at and parts:
+                yield Block(_block(at, size), tuple(parts))
+                parts = []
             at = number
-            held += min(part.end, (at + 1) * BLOCK) - max(part.start, at * BLOCK)
-    if held:
-        yield Range(at * BLOCK, min(size, (at + 1) * BLOCK)), held
+            parts.append(Range(max(part.start, at * BLOCK), min(part.end, (at + 1) * BLOCK)))
+    if parts:
+        yield Block(_block(at, size), tuple(parts))
 
 
-def pieces(data: bytes, start: int) -> list[Range]:
-    """What is worth sending of a block that begins at byte `start` of the disk: the stretches without zeros.
+def _block(number: int, size: int) -> Range:
+    return Range(number * BLOCK, min(size, (number + 1) * BLOCK))
+
+
+def pieces(parts: Iterable[Piece]) -> list[Piece]:
+    """What is worth sending of ascending `parts` of a block: the stretches without zeros.
 
     Depends on the bytes only, not on where the file has holes.
     """
+    found: list[list[Piece]] = []
+    for part in parts:
+        for run in filled(part.data):
+            piece = Piece(part.start + run.start, part.data[run.start : run.end])
+            if found and piece.start - found[-1][-1].range.end < JOIN:
+                found[-1].append(piece)
+            else:
+                found.append([piece])
+    return [_joined(group) for group in found]
+
+
+def filled(data: bytes) -> list[Range]:
+    """The stretches of `data` without zeros, by their place in it."""
     found: list[Range] = []
     for at in range(0, len(data), CELL):
         end = min(len(data), at + CELL)
-        if data.startswith(ZEROS[: end - at], at):
+        if data.startswith(ZEROS if end - at == CELL else ZEROS[: end - at], at):
             continue
-        if found and start + at - found[-1].end < JOIN:
-            found[-1] = Range(found[-1].start, start + end)
+        if found and at - found[-1].end < JOIN:
+            found[-1] = Range(found[-1].start, end)
         else:
-            found.append(Range(start + at, start + end))
+            found.append(Range(at, end))
     return found
+
+
+def _joined(group: list[Piece]) -> Piece:
+    """One piece of neighbours, with the zeros between them."""
+    data = [group[0].data]
+    for before, piece in pairwise(group):
+        data += [bytes(piece.start - before.range.end), piece.data]
+    return Piece(group[0].start, data[0] if len(data) == 1 else b"".join(data))
 
 
 def merged(ranges: Iterable[Range]) -> Iterator[Range]:
@@ -98,11 +149,13 @@ class Coverage:
 
     def within(self, part: Range) -> Iterator[Range]:
         """What of `part` is covered."""
-        for known in self.ranges[self._first(part) :]:
+        for number in range(self._first(part), len(self.ranges)):
+            known = self.ranges[number]
             if known.start >= part.end:
                 break
-            if known.end > part.start:
-                yield Range(max(part.start, known.start), min(part.end, known.end))
+            common = Range(max(part.start, known.start), min(part.end, known.end))
+            if common.length > 0:
+                yield common
 
     def gaps(self, part: Range) -> Iterator[Range]:
         """What of `part` is not covered."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import NotMet, Surroundings, Unusable
-from publisher import sas, sascheck
+from publisher import proof, sas, sascheck
 from publisher.store import failures
-from publisher.upload import PROVEN, check_name
+from publisher.upload import check_name
 from validators.outcome import Outcome, Status
 
 if TYPE_CHECKING:
@@ -86,12 +86,8 @@ def _entry(
     check_name(blob)
     with failures(f"{container.url}/{blob}"):
         properties = container.get_blob_client(blob).get_blob_properties()
-    if PROVEN not in properties.metadata and not unproven:
-        raise NotMet(
-            "the blob was not compared with its file",
-            where=f"{container.url}/{blob}",
-            hint="upload it with vmoffer upload, or give --unproven for a blob that a builder in Azure wrote",
-        )
+    if not unproven:
+        proof.require(properties, f"{container.url}/{blob}")
     uri = sas.sign(container, blob, period)
     outcomes = sascheck.check(uri, profile=profile, now=now, size=properties.size)
     return Entry(blob, int(lun["given"] or lun["named"]) if lun else None, properties.size, uri, outcomes)

@@ -69,7 +69,7 @@ def sign(container: ContainerClient, blob: str, period: Term) -> str:
     key = account_key(container)
     if key is None:
         raise Unusable(
-            "an identity can only sign for 7 days, and certification takes longer",
+            "only the account's key can sign for as long as certification takes; an identity, 7 days",
             rule="SAS-KIND-001",
             hint="give AZURE_STORAGE_KEY or a connection string, or publish from a Compute Gallery",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +14,7 @@ from validators import catalogue
 from validators.outcome import Outcome, Severity, Status
 
 DELEGATION = ("skoid", "sktid", "skt", "ske", "sks", "skv")
+VERSION = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)  # sv
 Answer = tuple[Status, str]
 
 
@@ -55,6 +57,8 @@ def _url(uri: Uri, profile: str, now: datetime) -> Answer:
     if uri.repeated:
         return Status.FAIL, f"given more than once: {', '.join(uri.repeated)}"
     problem = uri.signature_problem
+    if problem is None and not VERSION.fullmatch(uri.query.get("sv", "")):
+        problem = f"sv={uri.query.get('sv') or 'missing'}: a SAS names the version of the service"
     return _passes(problem is None, problem or uri.name)
 
 
@@ -103,10 +107,14 @@ def _kind(uri: Uri, profile: str, now: datetime) -> Answer:
 
 
 def _protocol(uri: Uri, profile: str, now: datetime) -> Answer:
-    scheme = uri.parts.scheme
-    if profile != "guide-2015" and scheme == "http" and is_local(uri.text):
-        return Status.WARN, "http, from a store on this machine: good for trying, not for submitting"
+    scheme, allowed = uri.parts.scheme, uri.query.get("spr", "")
     wanted = "http" if profile == "guide-2015" else "https"
+    if scheme == "http" and allowed == "https":
+        return Status.FAIL, "http, and the SAS is for https only (spr=https)"
+    if wanted == "https" and allowed not in ("", "https"):
+        return Status.FAIL, f"spr={allowed}: it would be answered without encryption too"
+    if wanted == "https" and scheme == "http" and is_local(uri.text):
+        return Status.WARN, "http, from a store on this machine: good for trying, not for submitting"
     return _passes(scheme == wanted, scheme or "no scheme")
 
 

@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 CREDENTIALS = (
-    "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY, or sign in for "
-    "azure-identity; without an account: vmoffer store start"
+    "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or "
+    "AZURE_STORAGE_SAS_TOKEN, or sign in for azure-identity; without an account: vmoffer store start"
 )
+# AZURE_CLOUD, by the names of the Azure CLI: where storage accounts are, and who signs identities in.
+CLOUDS = {
+    "AzureCloud": ("core.windows.net", "login.microsoftonline.com"),
+    "AzureUSGovernment": ("core.usgovcloudapi.net", "login.microsoftonline.us"),
+    "AzureChinaCloud": ("core.chinacloudapi.cn", "login.chinacloudapi.cn"),
+}
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}")
 # For the small requests; the SDK gives up at the smallest of the four numbers. An upload brings its own
 # patience (publisher.patience), because nothing can interrupt the SDK while it waits.
@@ -31,25 +37,36 @@ RETRIES: dict[str, Any] = {
 TIMEOUTS = {"connection_timeout": 20, "read_timeout": 60}
 
 
-def connect(target: str, env: Mapping[str, str], *, account: str | None = None) -> ContainerClient:
-    """The container `target` (a name, or its URL), created if it is missing.
+def connect(
+    target: str, env: Mapping[str, str], *, account: str | None = None, create: bool = True
+) -> ContainerClient:
+    """The container `target` (a name, or its URL), created if it is missing and `create`.
 
     `account` is the storage account that a SKU names; it counts before AZURE_STORAGE_ACCOUNT.
-    Raises Unusable for a bad name, missing credentials or a SAS instead of a key, Surroundings if the
-    storage refuses.
+    Raises Unusable for a bad name or missing credentials, Surroundings if the storage refuses.
     """
     logging.getLogger("azure").addHandler(logging.NullHandler())  # it warns of what is repeated anyway
     container = _client(target, env, account)
-    if "?" in container.url:
-        # The SDK puts it into every URL, and so it would be in what is printed and logged.
-        raise Unusable("the credentials hold a SAS, not the account's key", where=target, hint=CREDENTIALS)
     if is_local(container.url):
         # A proxy does not reach the store of this machine, and must not see what is signed for it.
         container = _client(target, env, account, use_env_settings=False)
     with failures(container.url):
-        if not container.exists():
+        if create and not _exists(container):
             container.create_container()
     return container
+
+
+def _exists(container: ContainerClient) -> bool:
+    """A SAS for one container may not be allowed to ask; then the container is there, as it has a SAS."""
+    from azure.core.credentials import AzureSasCredential
+    from azure.core.exceptions import HttpResponseError
+
+    try:
+        return container.exists()
+    except HttpResponseError as error:
+        if isinstance(container.credential, AzureSasCredential) and error.status_code == 403:
+            return True
+        raise
 
 
 def is_local(url: str) -> bool:
@@ -80,6 +97,17 @@ def retriable(error: AzureError) -> bool:
         return True
     damaged = getattr(error, "error_code", None) == "Md5Mismatch"
     return status in (408, 429) or status >= 500 or damaged
+
+
+def throttled(error: AzureError) -> float | None:
+    """The seconds that a busy storage asks to be left alone for, 0 if it names none; None if not busy."""
+    from azure.core import exceptions as azure
+
+    slow = (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError)
+    if getattr(error, "status_code", None) not in (408, 429, 500, 503) and not isinstance(error, slow):
+        return None
+    asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+    return float(asked) if asked.isdecimal() else 0.0
 
 
 @contextmanager
@@ -114,7 +142,7 @@ def failures(where: str) -> Iterator[None]:
 def _hint(error: object) -> str:
     status = getattr(error, "status_code", 0)
     if status == 403:
-        return "the key is wrong, or the identity lacks the role Storage Blob Data Contributor"
+        return "the key is wrong, the SAS has ended, or the identity lacks Storage Blob Data Contributor"
     if status in (409, 412):
         return "the blob or the container is in use: break its lease, or wait until a delete is done"
     return "run it again; an upload continues where it was"
@@ -126,8 +154,11 @@ def _client(target: str, env: Mapping[str, str], account: str | None, **more: An
     base, name = _place(target)
     options: dict[str, Any] = {"retry_policy": ExponentialRetry(**RETRIES), **TIMEOUTS, **more}
     if connection := env.get("AZURE_STORAGE_CONNECTION_STRING"):
+        found = re.search(r"(?i)(?:^|;)SharedAccessSignature=([^;]+)", connection)
         try:
-            client = ContainerClient.from_connection_string(connection, name, **options)
+            client = ContainerClient.from_connection_string(
+                connection, name, credential=_sas(found[1]) if found else None, **options
+            )
         except ValueError:
             raise Unusable("AZURE_STORAGE_CONNECTION_STRING cannot be read", hint=CREDENTIALS) from None
         if (base and not client.url.startswith(f"{base}/")) or account not in (None, client.account_name):
@@ -140,12 +171,29 @@ def _client(target: str, env: Mapping[str, str], account: str | None, **more: An
     account = account or env.get("AZURE_STORAGE_ACCOUNT")
     if not (base or account):
         raise Unusable("no storage account is named", where=name, hint=CREDENTIALS)
-    key: Any = env.get("AZURE_STORAGE_KEY")
-    if key and account:
-        key = {"account_name": account, "account_key": key}
-    return ContainerClient(
-        base or f"https://{account}.blob.core.windows.net", name, credential=key or _identity(), **options
-    )
+    suffix, authority = _cloud(env)
+    credential: Any
+    if account and (key := env.get("AZURE_STORAGE_KEY")):
+        credential = {"account_name": account, "account_key": key}
+    elif token := env.get("AZURE_STORAGE_SAS_TOKEN"):
+        credential = _sas(token)
+    else:
+        credential = _identity(env.get("AZURE_AUTHORITY_HOST") or authority)
+    return ContainerClient(base or f"https://{account}.blob.{suffix}", name, credential=credential, **options)
+
+
+def _cloud(env: Mapping[str, str]) -> tuple[str, str]:
+    cloud = env.get("AZURE_CLOUD") or "AzureCloud"
+    if cloud not in CLOUDS:
+        raise Unusable("AZURE_CLOUD names no known cloud", where=cloud, hint=f"one of {', '.join(CLOUDS)}")
+    return CLOUDS[cloud]
+
+
+def _sas(token: str) -> Any:
+    """As a credential, the SDK adds it to the requests only; in the URL it would be printed and logged."""
+    from azure.core.credentials import AzureSasCredential
+
+    return AzureSasCredential(token.removeprefix("?"))
 
 
 def _place(target: str) -> tuple[str, str]:
@@ -167,11 +215,11 @@ def _place(target: str) -> tuple[str, str]:
     return base, name
 
 
-def _identity() -> Any:
+def _identity(authority: str) -> Any:
     try:
         from azure.identity import DefaultAzureCredential
     except ImportError:
         raise Unusable(
             "there are no storage credentials", hint=f"pip install 'vmoffer[azure]', or {CREDENTIALS}"
         ) from None
-    return DefaultAzureCredential()
+    return DefaultAzureCredential(authority=authority)

@@ -1,146 +1,149 @@
-"""Bring the blocks of a file into a page blob with several threads, and read each back."""
+"""Bring the blocks of a file into a page blob, and be sure of what is there then."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import Surroundings
-from publisher.extents import Coverage, Range, pieces
+from publisher import lease, pages, proof
+from publisher.extents import Block, Coverage, Piece, Range, merged
+from publisher.journal import Journal
 from publisher.patience import Patience
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
+SENDINGS = 3  # of one piece that is not there as it was sent, before it is given up
+# The service's own word on what it got, which Azure gives with each page write and emulators do not.
+CONFIRMED = ("content_md5", "content_crc64")
+
 
 @dataclass(frozen=True)
 class Brought:
-    """One block of the blob that equals the file: its stretches without zeros, and what was sent of them.
+    """One block of the blob that equals the file, and how many bytes were sent for that."""
 
-    `held` is how much of the block is no hole in the file; `digest` the SHA-256 of the whole block.
-    """
-
-    block: Range
-    held: int
+    block: Block
     pieces: tuple[Range, ...]
     digest: bytes
     sent: int
 
 
+@dataclass
 class Transfer:
-    """One upload: the file, the blob with the pages that were `present` before, and how far it is."""
+    """One file on its way into one blob.
 
-    def __init__(self, blob: BlobClient, descriptor: int, present: Coverage, patience: Patience) -> None:
-        self.blob, self.descriptor, self.present, self.patience = blob, descriptor, present, patience
-        self.sent = 0
-        self.data = 0
-        self.digests: dict[int, bytes] = {}
-        self.compared: list[Range] = []
+    `known` are the digests of the blocks of which it is sure what they hold, `present` the pages that the
+    blob held before. `trust`: a page write that the service does not confirm is not read back.
+    """
 
-    def run(
-        self, blocks: Sequence[tuple[Range, int]], size: int, parallel: int, advance: Callable[[int], None]
-    ) -> None:
-        """Bring every block over. Raises the first failure; it, or Ctrl-C, stops the other threads.
+    blob: BlobClient
+    descriptor: int
+    patience: Patience
+    lease: lease.Lease
+    journal: Journal
+    known: Mapping[int, str]
+    trust: bool
+    present: Coverage = field(default_factory=lambda: Coverage(()))
+    sent: int = 0
+    data: int = 0
+    digests: dict[int, bytes] = field(default_factory=dict)
+    sure: list[Range] = field(default_factory=list)
+    modified: float = 0.0  # when the blob was last written to by this run, in seconds since 1970
 
-        They are daemons, so that a request that hangs cannot hold up the end of the process.
-        """
-        for gap in Coverage(block for block, _ in blocks).gaps(Range(0, size)):
-            self._clear(gap)
-        todo: SimpleQueue[tuple[Range, int]] = SimpleQueue()
-        done: SimpleQueue[Brought | BaseException] = SimpleQueue()
-        for each in blocks:
-            todo.put(each)
-        for _ in range(min(parallel, len(blocks))):
-            threading.Thread(target=self._work, args=(todo, done), daemon=True).start()
-        try:
-            for _ in blocks:
-                result = done.get()
-                if isinstance(result, BaseException):
-                    raise result
-                self._count(result)
-                advance(result.held)
-        except BaseException:
-            self.patience.stop()
-            raise
+    def tasks(self, blocks: Iterable[Block], size: int) -> Iterator[Callable[[], Brought | None]]:
+        """What is to be done, in order: stale pages emptied, and each of the ascending `blocks` brought."""
+        end = 0
+        for block in blocks:
+            yield from self._emptying(Range(end, block.whole.start))
+            yield lambda block=block: self._bring(block)  # type: ignore[misc]
+            end = block.whole.end
+        yield from self._emptying(Range(end, size))
+
+    def count(self, result: Brought) -> None:
+        """Take note of a block that is done."""
+        self.sent += result.sent
+        if result.pieces:
+            self.data += sum(piece.length for piece in result.pieces)
+            self.digests[result.block.whole.start] = result.digest
+            self.sure += result.pieces
 
     def prove(self) -> None:
-        """Every piece was compared on its way; what is left is that no page exists outside of them.
+        """The blob holds every page of the file, each compared on its way, and no other page.
 
-        Raises Surroundings if one does.
+        Raises Surroundings if one is missing or too many.
         """
-        compared = Coverage(self.compared)
-        for page in stored_pages(self.blob, self.patience):
-            for gap in compared.gaps(page):
-                where = f"{self.blob.url} at {gap.start}"
-                raise Surroundings("the blob holds pages that the file does not", where=where)
+        there = list(Coverage(pages.listed(self.blob, self.patience)).ranges)
+        wanted = list(merged(sorted(self.sure)))
+        if there != wanted:
+            at = min(set(there) ^ set(wanted)).start
+            raise Surroundings(
+                "the blob's pages are not those of the file",
+                where=f"{self.blob.url} at {at}",
+                hint="run it again",
+            )
 
-    def _work(self, todo: SimpleQueue[tuple[Range, int]], done: SimpleQueue[Brought | BaseException]) -> None:
-        try:
-            while not self.patience.stopped:
-                done.put(self._bring(*todo.get_nowait()))
-        except Empty:
-            return
-        except BaseException as error:  # whatever it is, the main thread waits for it
-            done.put(error)
+    def comparisons(self, blocks: Iterable[Block]) -> Iterator[Callable[[], None]]:
+        """Every block read back, after all was sent."""
+        for block in blocks:
+            yield lambda block=block: self._compare(block)  # type: ignore[misc]
 
-    def _bring(self, block: Range, held: int) -> Brought:
-        """Make one block of the blob equal to the file."""
-        data = os.pread(self.descriptor, block.length, block.start)
-        if len(data) != block.length:
-            raise Surroundings("the file became shorter while it was uploaded", hint="run it again")
-        wanted = pieces(data, block.start)
-        for zeros in Coverage(wanted).gaps(block):
-            self._clear(zeros)
-        sent = 0
-        for piece in wanted:
-            part = data[piece.start - block.start : piece.end - block.start]
-            if self.present.covers(piece) and self._stored(piece) == part:
-                continue
-            # The service checks the MD5 of what arrives; what it keeps is compared in the same breath.
-            self.patience.call(self.blob.upload_page, part, piece.start, piece.length, validate_content=True)
-            sent += piece.length
-            if self._stored(piece) != part:
+    def _compare(self, block: Block) -> None:
+        for piece in proof.read(self.descriptor, block):
+            if pages.read(self.blob, piece.range, self.patience) != piece.data:
                 where = f"{self.blob.url} at {piece.start}"
                 raise Surroundings("the blob does not hold what was sent", where=where, hint="run it again")
-        return Brought(block, held, tuple(wanted), hashlib.sha256(data).digest(), sent)
 
-    def _stored(self, part: Range) -> bytes:
-        def read(**options: Any) -> bytes:
-            return bytes(self.blob.download_blob(part.start, part.length, **options).readall())
+    def write(self, request: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """A request that writes, under the lease; taken again if a long break has let it run out."""
+        from azure.core.exceptions import HttpResponseError
 
-        return self.patience.call(read, max_concurrency=1, raw_response_hook=_forget_type)
+        try:
+            return self.patience.call(request, *args, lease=self.lease.name, **options)
+        except HttpResponseError as error:
+            if lease.code(error) not in lease.LOST:
+                raise
+        self.lease.again()
+        return self.patience.call(request, *args, lease=self.lease.name, **options)
+
+    def _emptying(self, part: Range) -> Iterator[Callable[[], None]]:
+        if any(True for _ in self.present.within(part)):
+            yield lambda: self._clear(part)
+
+    def _bring(self, block: Block) -> Brought:
+        """Make one block of the blob equal to the file."""
+        found = proof.read(self.descriptor, block)
+        digest = proof.digest(found)
+        for zeros in Coverage(piece.range for piece in found).gaps(block.whole):
+            self._clear(zeros)
+        is_known = self.known.get(block.whole.start) == digest.hex()
+        sent = sum(self._piece(piece, is_known) for piece in found)
+        if found:
+            self.journal.note(block.whole.start, digest.hex(), self.modified)
+        return Brought(block, tuple(piece.range for piece in found), digest, sent)
+
+    def _piece(self, piece: Piece, is_known: bool) -> int:
+        """Send one piece unless the blob has it; the bytes sent."""
+        if self.present.covers(piece.range) and (
+            is_known or pages.read(self.blob, piece.range, self.patience) == piece.data
+        ):
+            return 0
+        for sending in range(1, SENDINGS + 1):
+            # The service checks the MD5 of what arrives.
+            answer = self.write(
+                self.blob.upload_page, piece.data, piece.start, len(piece.data), validate_content=True
+            )
+            self.modified = max(self.modified, answer["last_modified"].timestamp())
+            if self.trust or any(answer.get(name) for name in CONFIRMED):
+                return sending * len(piece.data)
+            if pages.read(self.blob, piece.range, self.patience) == piece.data:
+                return sending * len(piece.data)
+        where = f"{self.blob.url} at {piece.start}"
+        raise Surroundings("the blob does not hold what was sent", where=where, hint="run it again")
 
     def _clear(self, part: Range) -> None:
         """Empty pages where the file has zeros but an older upload left something."""
         for stale in self.present.within(part):
-            self.patience.call(self.blob.clear_page, stale.start, stale.length)
-
-    def _count(self, result: Brought) -> None:
-        self.sent += result.sent
-        if result.pieces:
-            self.data += sum(piece.length for piece in result.pieces)
-            self.digests[result.block.start] = result.digest
-            self.compared += result.pieces
-
-
-def stored_pages(blob: BlobClient, patience: Patience) -> list[Range]:
-    """The pages of a blob that were written and not cleared."""
-
-    def pages(**options: Any) -> list[Range]:
-        listed: Any = blob.list_page_ranges(**options)
-        return [Range(page.start, page.end + 1) for page in listed if not page.cleared]
-
-    return patience.call(pages)
-
-
-def _forget_type(response: Any) -> None:
-    """The SDK lists all pages of a page blob with every read of a part of it; of other blobs it does not.
-
-    On a disk of a thousand pieces that is a thousand lists of a thousand pages.
-    """
-    response.http_response.headers.pop("x-ms-blob-type", None)
+            answer = self.write(self.blob.clear_page, stale.start, stale.length)
+            self.modified = max(self.modified, answer["last_modified"].timestamp())

@@ -1,46 +1,73 @@
-"""Upload a VHD as a page blob: holes skipped, in parallel, continued where it was, proven equal.
+"""Upload VHDs as page blobs: holes skipped, in parallel, continued where it was, proven equal.
 
-There is no state beside the blob itself. What is already there is read back and compared before it is
-trusted, so a cut connection, a killed process or an older disk of the same name all end in the same
-place: a blob whose every byte has been compared with the file. Only then its metadata says so, and only
-then `publisher.handout` signs for it.
+What is already in a blob is read back and compared before it is trusted, unless this machine's journal is
+sure of it; so a cut connection, a killed process or an older disk of the same name all end in the same
+place: a blob of whose every byte it is known that it equals the file. Only then its metadata says so
+(`publisher.proof`), and only then `publisher.handout` signs for it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.errors import NotMet, Surroundings, Unusable
-from publisher.extents import BLOCK, PAGE, Coverage, blocks, extents, pieces
+from generator.errors import NotMet
+from publisher import proof
+from publisher.extents import extents
+from publisher.job import Job, Uploaded, look, whole_pages
 from publisher.patience import Patience
-from publisher.store import failures, is_local
-from publisher.transfer import Transfer, stored_pages
+from publisher.store import failures
+from publisher.workers import in_parallel
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
+    from azure.storage.blob import ContainerClient
 
-PROVEN = "vmoffer_proven"  # blob metadata: the digest of the file that the blob was compared with
-STARTED = "vmoffer_started"  # blob metadata: ours and not finished; which run works on it
+VERIFY = ("auto", "sent", "full")
 
 
-@dataclass(frozen=True)
-class Uploaded:
-    """A blob that is proven equal to its file. Sizes in bytes; `data` is what is not zeros."""
+def upload_all(
+    paths: Sequence[Path],
+    container: ContainerClient,
+    *,
+    overwrite: bool = False,
+    verify: str = "auto",
+    advance: Callable[[int], None] = lambda count: None,
+    patience: Patience | None = None,
+) -> list[Uploaded]:
+    """Make the blob named like each of `paths` in `container` equal to the file, all under one limit.
 
-    name: str
-    url: str
-    size: int
-    data: int
-    sent: int
-    seconds: float
-    digest: str
+    `advance` gets the bytes of each block that is done, at most `data_bytes` of all paths. A finished blob
+    with another content is replaced only with `overwrite`, or in a store on this machine. `verify` is auto
+    (read back what the service does not confirm), sent (nothing) or full (everything, at the end).
+    `patience` says how many requests go out at a time and how long one may fail (default: 16, five minutes).
+
+    Raises NotMet for a name that Partner Center refuses (DSK-BLOB-002), Unusable for a file that is no
+    whole number of pages or a blob that must not be replaced, Surroundings if the storage fails for
+    longer than that, a file changes meanwhile, or another upload has the blob.
+    """
+    for path in paths:
+        check_name(path.name)
+    patience = patience or Patience()
+    where = f"{container.url}/{paths[0].name}" if len(paths) == 1 else container.url
+    with failures(where), ExitStack() as stack:
+        jobs = [
+            stack.enter_context(Job(path, container, patience, overwrite=overwrite, trust=verify == "sent"))
+            for path in paths
+        ]
+        todo = (task for job in jobs for task in job.tasks())
+        for transfer, brought in in_parallel(todo, patience):
+            if brought:
+                transfer.count(brought)
+                advance(brought.block.held)
+        if verify == "full":
+            todo = (task for job in jobs for task in job.tasks(compare=True))
+            for _ in in_parallel(todo, patience):
+                pass
+        return [job.finish() for job in jobs]
 
 
 def upload(
@@ -48,52 +75,46 @@ def upload(
     container: ContainerClient,
     *,
     overwrite: bool = False,
-    parallel: int = 4,
+    verify: str = "auto",
     advance: Callable[[int], None] = lambda count: None,
     patience: Patience | None = None,
 ) -> Uploaded:
-    """Make the blob named like `path` in `container` equal to the file.
+    """`upload_all` of one disk."""
+    return upload_all(
+        [path], container, overwrite=overwrite, verify=verify, advance=advance, patience=patience
+    )[0]
 
-    `advance` gets the bytes of each block that is done, in sum `data_bytes(path)`. A finished blob with
-    another content is replaced only with `overwrite`, or in a store on this machine. `patience` says how
-    long one request may fail (default: five minutes).
 
-    Raises NotMet for a name that Partner Center refuses (DSK-BLOB-002), Unusable for a file that is no
-    whole number of pages or a blob that must not be replaced, Surroundings if the storage fails for
-    longer than that or the file changes meanwhile.
-    """
-    began = time.monotonic()
+@dataclass(frozen=True)
+class Plan:
+    """What an upload of one disk would do. Sizes in bytes; `blob` says what is there now."""
+
+    name: str
+    url: str
+    size: int
+    data: int
+    requests: int
+    blob: str
+
+
+def plan(path: Path, container: ContainerClient) -> Plan:
+    """What `upload` would do; nothing is written. Raises what it would raise at its beginning."""
     check_name(path.name)
-    patience = patience or Patience()
     blob = container.get_blob_client(path.name)
-    with path.open("rb") as file, failures(blob.url):
-        before = os.fstat(file.fileno())
-        size = before.st_size
-        if not size or size % PAGE:
-            raise Unusable(
-                f"{size} bytes are no whole number of {PAGE}-byte pages", where=str(path), rule="DSK-FMT-004"
-            )
-        run = uuid.uuid4().hex
-        found = _found(blob, patience)
-        if found and PROVEN in found.metadata:
-            data, digest = _digest(file.fileno(), size)
-            if found.metadata[PROVEN] == digest:
-                advance(data_bytes(path))
-                return Uploaded(path.name, blob.url, size, data, 0, time.monotonic() - began, digest)
-        present = _begin(blob, found, size, run, patience, replace=overwrite or is_local(blob.url))
-        transfer = Transfer(blob, file.fileno(), present, patience)
-        transfer.run(list(blocks(extents(file.fileno(), size), size)), size, parallel, advance)
-        transfer.prove()
-        after = os.fstat(file.fileno())
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise Surroundings("the file changed while it was uploaded", where=str(path), hint="run it again")
-        if patience.call(blob.get_blob_properties).metadata.get(STARTED) != run:
-            raise Surroundings(
-                "another upload to the same blob began meanwhile", where=blob.url, hint="run one at a time"
-            )
-        digest = _combined(size, transfer.digests)
-        patience.call(blob.set_blob_metadata, {PROVEN: digest})
-    return Uploaded(path.name, blob.url, size, transfer.data, transfer.sent, time.monotonic() - began, digest)
+    with failures(blob.url):
+        found = look(blob, Patience())
+    with path.open("rb") as file:
+        size = whole_pages(path, os.fstat(file.fileno()).st_size)
+        survey = proof.of_file(file.fileno(), size)
+    if found is None:
+        state = "new"
+    elif proof.STARTED in found.metadata:
+        state = "unfinished, would be continued"
+    elif proof.untouched(found) and found.metadata.get(proof.PROVEN) == survey.digest:
+        state = "proven equal, nothing to do"
+    else:
+        state = "has another content"
+    return Plan(path.name, blob.url, size, survey.data, survey.requests, state)
 
 
 def data_bytes(path: Path) -> int:
@@ -111,53 +132,3 @@ def check_name(name: str) -> None:
             rule="DSK-BLOB-002",
             hint="no %, quotes, white space or control characters; ending .vhd",
         )
-
-
-def _found(blob: BlobClient, patience: Patience) -> BlobProperties | None:
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return patience.call(blob.get_blob_properties)
-    except ResourceNotFoundError:
-        return None
-
-
-def _begin(
-    blob: BlobClient,
-    found: BlobProperties | None,
-    size: int,
-    run: str,
-    patience: Patience,
-    *,
-    replace: bool,
-) -> Coverage:
-    """Mark the blob as unfinished; what an earlier run left in it, or a new one where nothing is usable."""
-    if found is not None:
-        if STARTED not in found.metadata and not replace:
-            hint = "a submitted image never changes: raise the version, or give --overwrite"
-            raise Unusable("the blob is there already, with another content", where=blob.url, hint=hint)
-        if found.blob_type == "PageBlob" and found.size == size:
-            patience.call(blob.set_blob_metadata, {STARTED: run})
-            return Coverage(stored_pages(blob, patience))
-        patience.call(blob.delete_blob)
-    patience.call(blob.create_page_blob, size, metadata={STARTED: run})
-    return Coverage(())
-
-
-def _digest(descriptor: int, size: int) -> tuple[int, str]:
-    """The bytes of a file that are not zeros, and what PROVEN holds for it."""
-    count, digests = 0, {}
-    for block, _ in blocks(extents(descriptor, size), size):
-        data = os.pread(descriptor, block.length, block.start)
-        if pieces(data, block.start):
-            count += sum(piece.length for piece in pieces(data, block.start))
-            digests[block.start] = hashlib.sha256(data).digest()
-    return count, _combined(size, digests)
-
-
-def _combined(size: int, digests: Mapping[int, bytes]) -> str:
-    """One digest of the size, and of the SHA-256 of each BLOCK that is not all zeros, by its start."""
-    whole = hashlib.sha256(size.to_bytes(8, "big") + BLOCK.to_bytes(8, "big"))
-    for start, digest in sorted(digests.items()):
-        whole.update(start.to_bytes(8, "big") + digest)
-    return whole.hexdigest()

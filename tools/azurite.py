@@ -11,7 +11,6 @@ import base64
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from generator.errors import Surroundings
-from tools import cache, doctor, work
+from tools import cache, npm
 from tools.cache import Say
 
 PACKAGE = Path(__file__).parent / "azurite"
@@ -112,25 +111,7 @@ def stop() -> bool:
 
 def installed(say: Say) -> Path:
     """Azurite's blob server in the cache, brought in by npm once per lock file."""
-    paths = doctor.require("node", "npm")
-    folder = cache.root() / "tools" / f"azurite-{cache.key(PACKAGE)}"
-    binary = folder / "node_modules" / ".bin" / "azurite-blob"
-    if binary.exists():
-        say(f"local store: reused, {folder}")
-    else:
-        say("local store: installing Azurite from npm")
-        partial = folder.with_suffix(".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(PACKAGE, partial)
-        try:
-            install: list[str | Path] = [paths["npm"], "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            hint = "check that the npm registry can be reached, then run it again"
-            work.run("npm ci", install, log=partial / "npm.log", say=say, cwd=partial, hint=hint)
-            shutil.rmtree(folder, ignore_errors=True)
-            partial.replace(folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-    return binary
+    return npm.installed(PACKAGE, "local store", say) / ".bin" / "azurite-blob"
 
 
 def _start(binary: Path, port: int, key: str) -> Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,6 +34,29 @@ class PlainFile:
             return self._file.read(min(count, self.size - offset))
         except OSError as error:
             raise Undecidable(f"the disk file cannot be read at {offset}: {error.strerror}") from None
+
+
+class Joined:
+    """Pieces of a disk one after another, as a disk of its own; a piece is (offset, length) in bytes."""
+
+    def __init__(self, disk: Blocks, pieces: Sequence[tuple[int, int]]) -> None:
+        self._disk = disk
+        self._pieces = tuple(pieces)
+        self.size = sum(length for _, length in pieces)
+
+    def read(self, offset: int, count: int) -> bytes:
+        if offset < 0:
+            return b""
+        found = b""
+        for start, length in self._pieces:
+            if offset < length and count > len(found):
+                wanted = min(length - offset, count - len(found))
+                piece = self._disk.read(start + offset, wanted)
+                found += piece
+                if len(piece) < wanted:  # the disk ends here
+                    break
+            offset = max(0, offset - length)
+        return found
 
 
 class Converted:

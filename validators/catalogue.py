@@ -53,6 +53,26 @@ class Rule:
         return Severity(self.graders.get(grader, {}).get("severity", self.severity))
 
 
+@dataclass(frozen=True)
+class Source:
+    """Who says so: `title` for people; `url` may be empty for reports that have no address."""
+
+    title: str
+    url: str = ""
+
+
+@cache
+def sources() -> Mapping[str, Source]:
+    """What the short names in a rule's `sources` stand for."""
+    text = resources.files("validators").joinpath("sources.toml").read_text("utf-8")
+    return {name: Source(**entry) for name, entry in tomllib.loads(text).items()}
+
+
+def source(cited: str) -> Source:
+    """The source that `cited` names; a section number may follow the name, as in `2015 5.2`."""
+    return sources()[cited.partition(" ")[0]]
+
+
 @cache
 def rules() -> Mapping[str, Rule]:
     """All rules by id, in the order of the files."""
@@ -90,6 +110,7 @@ def _rule(name: str, entry: dict[str, Any]) -> Rule:
         raise ValueError(f"{name}: {error}") from None
     wrong = (set(rule.graders) - set(GRADERS)) | (set(rule.decidable) - set(PLACES))
     wrong |= {rule.subject} - set(SUBJECTS)
+    wrong |= {cited for cited in rule.sources if cited.partition(" ")[0] not in sources()}
     if wrong:
         raise ValueError(f"{name}: unknown {', '.join(sorted(wrong))}")
     return rule

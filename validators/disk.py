@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Literal
 
 from generator.errors import Unusable
 from generator.generation import Generation
-from validators import vhd
-from validators.blocks import Blocks
+from validators import lvm, vhd
+from validators.blocks import Blocks, Joined
+from validators.filesystems import Content, probe
 from validators.guest import Guest, Kind, Undecidable, exists, text
 from validators.linux import fstab
 from validators.offline import open_blocks, open_volume
-from validators.partitions import BIOS_BOOT, Partition, Table, read_table
+from validators.partitions import BIOS_BOOT, LOGICAL, Partition, Table, read_table
+from validators.remote import Place
 from validators.tree import Tree, Unreadable, Volume
 from validators.windows.system import CONFIG, System
 
@@ -23,6 +25,7 @@ ROOT_KINDS = ("ext", "xfs")
 WINDOWS = f"{CONFIG}/SYSTEM"  # only an installed Windows has it; rescue systems do not
 OPAQUE = ("btrfs", "luks", "lvm", "bitlocker", "unreadable")  # may hold a system; not read offline
 DEVICE = re.compile(r"/dev/(?:(?:sd|vd|xvd|hd)[a-z]+|nvme\d+n\d+p)(\d+)")
+FIRST_LOGICAL = 1000  # numbers of volumes inside LVM, above those of partitions
 Role = Literal["os", "data"]
 
 
@@ -30,11 +33,12 @@ Role = Literal["os", "data"]
 class Disk:
     """`guest` is None where no system can be read, and `reason` says why."""
 
-    path: Path
+    path: Place
     container: vhd.Container
     table: Table
     blocks: Blocks | None
     volumes: Mapping[int, Volume] = field(default_factory=dict)  # by partition number
+    logical: tuple[Partition, ...] = ()  # the volumes inside LVM
     roots: tuple[Partition, ...] = ()
     os: Literal["linux", "windows"] | None = None
     guest: Guest | None = None
@@ -42,6 +46,11 @@ class Disk:
     role: Role = "data"
     lun: int | None = None
     generation: Generation | None = None
+
+    @property
+    def places(self) -> tuple[Partition, ...]:
+        """Everything that may hold a file system: partitions, and volumes inside LVM."""
+        return (*self.table.partitions, *self.logical)
 
     @property
     def looks_bootable(self) -> bool:
@@ -52,7 +61,7 @@ class Disk:
         )
 
 
-def unopened(path: Path) -> Disk:
+def unopened(path: Place) -> Disk:
     """What the file at `path` is by its head and tail. Raises Unusable when there is no disk file."""
     container = vhd.inspect(path)
     if container.kind == "empty":
@@ -60,7 +69,7 @@ def unopened(path: Path) -> Disk:
     return Disk(path, container, Table("none"), None)
 
 
-def open_disk(path: Path) -> Disk:
+def open_disk(path: Place) -> Disk:
     """Open the file at `path`. Raises Unusable when there is no disk file; broken content never raises."""
     container = unopened(path).container
     try:
@@ -70,17 +79,42 @@ def open_disk(path: Path) -> Disk:
         return Disk(path, container, Table("none"), None, reason=str(reason))
     disk = Disk(path, container, table, blocks)
     volumes: dict[int, Volume] = {}
+    logical: list[Partition] = []
     for part in table.partitions:
         try:
             volumes[part.number] = open_volume(container, part)
         except Undecidable as reason:
             volumes[part.number] = Unreadable(str(reason))
-    return _with_system(replace(disk, volumes=volumes))
+        if part.content.kind == "lvm":
+            logical += _logical(container, blocks, part, volumes)
+    return _with_system(replace(disk, volumes=volumes, logical=tuple(logical)))
+
+
+def _logical(
+    container: vhd.Container, blocks: Blocks, part: Partition, volumes: dict[int, Volume]
+) -> Iterator[Partition]:
+    """The volumes inside LVM on `part`, each put into `volumes`; one that stands for all if it is broken."""
+    try:
+        found = lvm.volumes(blocks, part.start, part.size)
+    except Undecidable as reason:
+        found = [lvm.Logical(f"on {part.title}", reason=str(reason))]
+    for each in found:
+        number = FIRST_LOGICAL + len(volumes)
+        inner = Joined(blocks, each.pieces)
+        content = Content("unreadable") if each.reason else probe(inner, 0, inner.size)
+        place = Partition(number, 0, inner.size, LOGICAL, each.name, content)
+        try:
+            if each.reason:
+                raise Undecidable(f"{place.title} is not read: {each.reason}")
+            volumes[number] = open_volume(container, place, inner)
+        except Undecidable as reason:
+            volumes[number] = Unreadable(str(reason))
+        yield place
 
 
 def _with_system(disk: Disk) -> Disk:
     """Find the root file system by what it holds; never by its place on the disk."""
-    parts = disk.table.partitions
+    parts = disk.places
     roots = tuple(part for part in parts if part.content.kind in ROOT_KINDS and _is_root(disk, part))
     windows = tuple(part for part in parts if part.content.kind == "ntfs" and _has(disk, part, WINDOWS))
     if len(roots) + len(windows) > 1:
@@ -93,9 +127,11 @@ def _with_system(disk: Disk) -> Disk:
         others = {part.title: disk.volumes[part.number] for part in parts if part not in windows}
         guest = System(disk.volumes[windows[0].number], others)
         return replace(disk, os="windows", roots=windows, guest=guest)
-    opaque = [f"{part.title} holds {part.content.kind}" for part in parts if part.content.kind in OPAQUE]
-    broken = [volume.reason for volume in disk.volumes.values() if isinstance(volume, Unreadable)]
-    why = "; ".join(opaque or broken[:3])
+    kinds = [kind for kind in OPAQUE if kind != "lvm" or not disk.logical]
+    closed = {part.number: part for part in parts if isinstance(disk.volumes.get(part.number), Unreadable)}
+    opaque = [number for number, part in closed.items() if part.content.kind in kinds]
+    volumes = [disk.volumes[number] for number in opaque or closed]
+    why = "; ".join(volume.reason for volume in volumes[:3] if isinstance(volume, Unreadable))
     return replace(disk, reason="no root file system was found" + (f" ({why})" if why else ""))
 
 
@@ -125,7 +161,7 @@ def _mounts(disk: Disk, root: Partition) -> dict[str, Volume]:
         point = "/" + "/".join(part for part in PurePosixPath(entry.point).parts[1:] if part != "..")
         if point == "/" or not entry.is_local:
             continue
-        part = find(disk.table, entry.source)
+        part = find(disk.places, entry.source)
         if part is not None:
             mounts[point] = disk.volumes[part.number]
         elif exists(Tree(mounts), point):
@@ -133,12 +169,17 @@ def _mounts(disk: Disk, root: Partition) -> dict[str, Volume]:
     return mounts
 
 
-def find(table: Table, source: str) -> Partition | None:
-    """The partition that an fstab source or `root=` means; device names are matched by their number."""
+def find(places: Iterable[Partition], source: str) -> Partition | None:
+    """The one of `places` that an fstab source or `root=` means; device names are matched by their number."""
     key, _, value = source.partition("=")
     value = value.strip('"')
     device = DEVICE.fullmatch(source)
-    for part in table.partitions:
+    for part in places:
+        if part.type == LOGICAL:
+            group, _, name = part.name.partition("/")
+            mapped = f"{group.replace('-', '--')}-{name.replace('-', '--')}"
+            if source in (f"/dev/{part.name}", f"/dev/mapper/{mapped}"):
+                return part
         names = {
             "UUID": part.content.uuid.casefold(),
             "LABEL": part.content.label,

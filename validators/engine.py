@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from generator.errors import Unusable
@@ -17,6 +16,7 @@ from validators.disk import Disk, Role
 from validators.guest import Undecidable
 from validators.linux import release
 from validators.outcome import GRADERS, Outcome, Severity, Status
+from validators.remote import Place
 
 if TYPE_CHECKING:
     from generator.model import Disk as PlannedDisk
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 # Importing a module registers its checks.
 CHECK_MODULES = (
-    "disk_file", "disk_layout", "linux_agent", "linux_boot", "linux_swap", "linux_network", "linux_ssh",
-    "linux_accounts", "linux_software", "linux_identity", "windows", "windows_files",
+    "disk_file", "disk_layout", "linux_agent", "linux_boot", "linux_kernel", "linux_swap",
+    "linux_network", "linux_ssh", "linux_accounts", "linux_software", "linux_repositories", "linux_identity",
+    "windows", "windows_files", "promises",
 )  # fmt: skip
 # strict: every grader of today and what is only documented. The guide's own numbers are a profile.
 PROFILES: Mapping[str, tuple[str, ...]] = {
@@ -46,7 +47,7 @@ class Judgement:
     profile: str
     waived: Mapping[str, str]
     sku: Sku | None
-    bytes_read: Mapping[Path, int] = field(default_factory=dict)
+    bytes_read: Mapping[Place, int] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Literal["pass", "fail"]:
@@ -63,7 +64,7 @@ def load_checks() -> Mapping[str, object]:
 
 
 def judge(
-    paths: Sequence[Path],
+    paths: Sequence[Place],
     *,
     sku: Sku | None = None,
     generation: Generation | None = None,
@@ -76,7 +77,8 @@ def judge(
 
     `role` None finds out: from the names in `sku`, else the first disk that holds a system is the OS
     disk. Each disk is read by a process of its own, which has `seconds` for every rule and for opening
-    the disk. Raises Unusable for a path that is no disk file and for an unknown profile or waived rule.
+    the disk; a remote one has ten times as long. Raises Unusable for a path that is no disk file and
+    for an unknown profile or waived rule, and Surroundings when a remote disk can no longer be read.
     """
     from validators.workers import reading
 
@@ -129,6 +131,8 @@ def _planned(
 
 
 def _applies(rule: Rule, disk: Disk) -> bool:
+    if rule.subject == "offer":  # what it declares is compared with the OS disk
+        return disk.role == "os" and rule.id in CHECKS
     if rule.subject not in DISK_SUBJECTS:
         return False
     if rule.subject == "disk":

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from validators.blocks import Blocks, Converted, PlainFile
 from validators.guest import Kind, Stat, Undecidable
 from validators.partitions import Partition
+from validators.remote import RemoteBlocks, RemoteDisk
 from validators.vhd import Container
 
 # Formats that need a reader; all others are the disk itself, byte for byte, perhaps with a footer.
@@ -30,7 +31,10 @@ def open_blocks(container: Container) -> Blocks:
     """The disk inside `container`. Raises Undecidable if its format cannot be read."""
     if container.kind not in READERS:
         virtual = container.file_bytes if container.size_bytes is None else container.size_bytes
-        return PlainFile(container.path, min(virtual, container.file_bytes))
+        size = min(virtual, container.file_bytes)
+        if isinstance(container.path, RemoteDisk):
+            return RemoteBlocks(container.path, size)
+        return PlainFile(container.path, size)
     from dfvfs.resolver import resolver
 
     def opened() -> Any:
@@ -44,16 +48,19 @@ def load_readers() -> None:
     import dfvfs.resolver_helpers  # noqa: F401 - which imports every reader there is
 
 
-def open_volume(container: Container, partition: Partition) -> OfflineVolume:
-    """The file system in `partition`. Raises Undecidable, naming what lies there, if it cannot be read."""
+def open_volume(container: Container, partition: Partition, inner: Blocks | None = None) -> OfflineVolume:
+    """The file system in `partition`, or in `inner` where that is not one piece of the disk.
+
+    Raises Undecidable, naming what lies there, if it cannot be read.
+    """
     kind = partition.content.kind
     if kind not in FILE_SYSTEMS:
         raise Undecidable(f"{partition.title} holds {kind}, which is not read offline")
     from dfvfs.path import factory
     from dfvfs.resolver import resolver
 
-    place = _disk_spec(container)
-    if partition.start:  # dfvfs has no range that starts at 0; the whole disk needs none
+    place = _blocks_spec(inner) if inner else _disk_spec(container)
+    if inner is None and partition.start:  # dfvfs has no range that starts at 0; the whole disk needs none
         place = factory.Factory.NewPathSpec(
             "DATA_RANGE", range_offset=partition.start, range_size=partition.size, parent=place
         )
@@ -152,10 +159,19 @@ class OfflineVolume:
 def _disk_spec(container: Container) -> Any:
     from dfvfs.path import factory
 
-    plain = factory.Factory.NewPathSpec("OS", location=str(container.path.resolve()))
+    if isinstance(container.path, RemoteDisk):
+        plain = _blocks_spec(container.path.whole)
+    else:
+        plain = factory.Factory.NewPathSpec("OS", location=str(container.path.resolve()))
     if container.kind not in READERS:
         return plain
     return factory.Factory.NewPathSpec(READERS[container.kind], parent=plain)
+
+
+def _blocks_spec(blocks: Blocks) -> Any:
+    from validators.blockfile import BlocksSpec
+
+    return BlocksSpec(blocks)
 
 
 def _guarded(what: str, ask: Callable[[], _T]) -> _T:

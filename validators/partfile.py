@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import uuid
 from collections.abc import Iterator
@@ -16,14 +17,36 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def part_beside(target: Path) -> Iterator[Path]:
-    """An empty hidden file in the folder of `target`, removed at the end unless it was renamed."""
-    # a name of our own: to e2fsprogs a `?` in a name starts options
-    part = target.with_name(f".vmoffer-{uuid.uuid4().hex[:12]}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    """An empty hidden file in the folder of `target`, removed at the end unless it was renamed.
+
+    Those of processes that were killed are removed first: a part is locked as long as its process lives.
+    """
+    _sweep(target.parent)
+    part, descriptor = _locked(target)
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(target: Path) -> tuple[Path, int]:
+    while True:
+        # a name of our own: to e2fsprogs a `?` in a name starts options
+        part = target.with_name(f".vmoffer-{uuid.uuid4().hex[:12]}.part")
+        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks; nothing is swept there either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if part.exists():
+            return part, descriptor
+        os.close(descriptor)  # somebody swept it before it was locked
+
+
+def _sweep(folder: Path) -> None:
+    for part in folder.glob(".vmoffer-*.part"):
+        with contextlib.suppress(OSError), part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            part.unlink()
 
 
 def put_in_place(part: Path, target: Path) -> None:

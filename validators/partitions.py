@@ -24,13 +24,14 @@ ROOT_TYPES = {  # Discoverable Partitions Specification: root for x86-64 and arm
 }
 MBR_SWAP, MBR_LVM, MBR_PROTECTIVE, MBR_ESP = "0x82", "0x8E", "0xEE", "0xEF"
 MBR_EXTENDED = (0x05, 0x0F, 0x85)
+LOGICAL = "logical"  # the type of a volume inside LVM, which no partition table names
 MAX_PARTITIONS = 128
 BOOT_CODE = 440  # bytes of LBA 0 before the disk signature
 
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """`start` and `size` in bytes; `type` a GPT GUID in capitals or an MBR byte like `0x83`."""
+    """`start` and `size` in bytes; `type` a GPT GUID in capitals, an MBR byte like `0x83`, or LOGICAL."""
 
     number: int
     start: int
@@ -42,6 +43,8 @@ class Partition:
 
     @property
     def title(self) -> str:
+        if self.type == LOGICAL:
+            return f"logical volume {self.name}"
         return f"partition {self.number}" if self.number else "the whole disk"
 
     @property

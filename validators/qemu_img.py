@@ -22,9 +22,7 @@ from validators.native import environment, missing
 from validators.partfile import no_room
 from validators.vhd import Container
 
-DRIVERS = {
-    "raw": "raw",
-    "vhd-fixed": "raw",  # its footer is cut off afterwards: QEMU would take the size from the geometry
+DRIVERS = {  # raw disks and fixed VHDs need no reader
     "vhd-dynamic": "vpc",
     "qcow2": "qcow2",
     "vhdx": "vhdx",
@@ -85,7 +83,7 @@ def _info(found: Container) -> dict[str, Any]:
     )
     output, errors = process.communicate()
     if process.returncode != 0:
-        raise _failure(found, errors.decode(errors="replace"), process.returncode, found.path)
+        raise _failure(found, errors.decode(errors="replace"), process.returncode, found.file)
     facts: dict[str, Any] = json.loads(output)
     backing = facts.get("backing-filename")
     if backing is not None:
@@ -109,7 +107,7 @@ def _refuse_damaged(found: Container) -> None:
 
 def _refuse_by_head(found: Container) -> None:
     """Refuse files that make qemu-img open others just by looking at them."""
-    with found.path.open("rb") as file:
+    with found.file.open("rb") as file:
         head = file.read(512).ljust(512, b"\0")
     outside = False
     if found.kind == "qcow2":
@@ -126,7 +124,7 @@ def _refuse_by_head(found: Container) -> None:
 def _options(found: Container) -> str:
     driver = DRIVERS[found.kind]
     exact = ",force_size_calc=current_size" if driver == "vpc" else ""
-    name = _absolute(found.path).replace(",", ",,")
+    name = _absolute(found.file).replace(",", ",,")
     return f"driver={driver}{exact},file.driver=file,file.filename={name}"
 
 

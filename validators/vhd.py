@@ -22,6 +22,7 @@ from validators.footer import (
     parse_footer,
 )
 from validators.formats import OtherKind, announced
+from validators.remote import Place, RemoteDisk
 
 Kind = Literal["vhd-fixed", "vhd-dynamic", "vhd-differencing", "vhd-other"] | OtherKind
 VHD_KINDS: dict[int, Kind] = {FIXED: "vhd-fixed", DYNAMIC: "vhd-dynamic", DIFFERENCING: "vhd-differencing"}
@@ -34,12 +35,13 @@ class Container:
     """The facts of a disk file that the DSK rules judge; nothing of its content.
 
     `size_bytes` is the size of the disk inside (None: not known without a converter), `file_bytes`
-    the length of the file, `allocated_bytes` what it takes on this file system. `footer_bytes` is 512,
+    the length of the file, `allocated_bytes` what it takes on this file system, or in the pages of a
+    page blob; all of it where that is not known. `footer_bytes` is 512,
     511 for the short footer of old writers, 0 without one; `misplaced_footer`: one is near the end, cut off
     or followed by something; `head_copy`: one at the start. `problems` are sentences for people.
     """
 
-    path: Path
+    path: Place
     kind: Kind
     size_bytes: int | None
     file_bytes: int
@@ -49,6 +51,14 @@ class Container:
     misplaced_footer: bool = False
     head_copy: bool = False
     problems: tuple[str, ...] = ()
+
+    @property
+    def file(self) -> Path:
+        """The file, for what is done with files only. Raises Unusable for a remote disk."""
+        if isinstance(self.path, RemoteDisk):
+            hint = "a remote disk is only read: vmoffer validate, vmoffer disk info"
+            raise Unusable("a file on this machine is needed", where=str(self.path), hint=hint)
+        return self.path
 
     @property
     def is_vhd(self) -> bool:
@@ -72,17 +82,27 @@ class Container:
         return None if self.size_bytes is None else self.size_bytes % MIB == 0
 
 
-def inspect(path: Path) -> Container:
+def inspect(path: Place) -> Container:
     """Say what the file at `path` is; reads its head and tail only, whatever its size.
 
-    Raises Unusable when there is no regular file; hostile content never raises.
+    Raises Unusable when there is no regular file, and what reading a remote disk raises; hostile
+    content never raises.
     """
+    if isinstance(path, RemoteDisk):
+        reader = path.reader
+        head, tail = reader.read(0, HEAD_BYTES), reader.read(max(0, reader.size - TAIL_BYTES), TAIL_BYTES)
+        stored = reader.blob.stored()
+        return _described(path, head, tail, reader.size, reader.size if stored is None else stored)
     facts = _stat(path)
     size = facts.st_size
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
         file.seek(max(0, size - TAIL_BYTES))
         tail = file.read(TAIL_BYTES)
+    return _described(path, head, tail, size, facts.st_blocks * 512)
+
+
+def _described(path: Place, head: bytes, tail: bytes, size: int, allocated: int) -> Container:
     footer, footer_bytes, problems = _tail_footer(tail)
     misplaced = bool(problems)
     head_footer = _footer(head)
@@ -96,7 +116,7 @@ def inspect(path: Path) -> Container:
         footer, virtual = head_footer, head_footer.current_size
         kind = VHD_KINDS[footer.disk_type]
         problems.append("the VHD footer is only at the start of the file: its end is missing")
-    elif kind == "raw" and path.suffix.lower() == ".vhd":
+    elif kind == "raw" and path.name.lower().endswith(".vhd"):
         problems.append("the last 512 bytes are no VHD footer: a raw disk, or a VHD whose end is missing")
     elif kind == "vhdx" and footer is not None:
         footer, footer_bytes = None, 0
@@ -106,7 +126,7 @@ def inspect(path: Path) -> Container:
         kind=kind,
         size_bytes=virtual,
         file_bytes=size,
-        allocated_bytes=facts.st_blocks * 512,
+        allocated_bytes=allocated,
         footer=footer,
         footer_bytes=footer_bytes,
         misplaced_footer=misplaced,

@@ -16,9 +16,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator.errors import VmofferError
 from validators import catalogue, engine
 from validators.disk import Disk, open_disk
 from validators.guest import Undecidable
+from validators.remote import Place, RemoteDisk
 
 if TYPE_CHECKING:
     from generator.model import Sku
@@ -47,20 +49,29 @@ class Elsewhere:
         raise Undecidable("the content of another disk cannot be read here")
 
 
-def serve(connection: Connection, inherited: Sequence[Connection], path: Path) -> None:
-    """Send the disk at `path` without its content, take a Task, send its outcomes and the bytes read."""
+def serve(connection: Connection, inherited: Sequence[Connection], path: Place) -> None:
+    """Send the disk at `path` without its content, take a Task, send its outcomes and the bytes read.
+
+    A remote disk that can no longer be read ends it: what follows would be a judgement of half a disk.
+    """
     for other in inherited:  # so that whoever waits for this process to end is not kept waiting by others
         other.close()
     _be_alone()
     disk = open_disk(path)
-    connection.send(_facts(disk))
+    connection.send(_lost(path) or _facts(disk))
     task: Task = connection.recv()
     given = task.disks[task.own]
     disk = replace(disk, role=given.role, lun=given.lun, generation=given.generation)
     disks = [disk if index == task.own else other for index, other in enumerate(task.disks)]
     for name in task.rules:
-        connection.send(engine.decide(catalogue.find(name), disk, disks, task.sku, task.profile))
-    connection.send(_bytes_read())
+        outcome = engine.decide(catalogue.find(name), disk, disks, task.sku, task.profile)
+        connection.send(_lost(path) or outcome)
+    connection.send(_bytes_read(path))
+
+
+def _lost(path: Place) -> VmofferError | None:
+    """Why a remote disk can no longer be read."""
+    return path.reader.failure if isinstance(path, RemoteDisk) else None
 
 
 def _be_alone() -> None:
@@ -80,8 +91,10 @@ def _facts(disk: Disk) -> Disk:
     return replace(disk, blocks=blocks, volumes={}, guest=None)
 
 
-def _bytes_read() -> int | None:
-    """What this process has read so far; None where the system does not count it."""
+def _bytes_read(path: Place) -> int | None:
+    """What this process has read so far, or all did over the network; None where nobody counts it."""
+    if isinstance(path, RemoteDisk):
+        return path.received
     try:
         lines = Path("/proc/self/io").read_text().splitlines()
     except OSError:

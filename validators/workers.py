@@ -13,19 +13,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.errors import VmofferError
 from validators import catalogue, engine
 from validators.disk import Disk, unopened
 from validators.offline import load_readers
 from validators.outcome import Outcome
+from validators.remote import Place, RemoteDisk
 from validators.worker import Task, serve
 
 if TYPE_CHECKING:
     from generator.model import Sku
 
 MAX_RESTARTS = 3  # per disk
+REMOTE = 10  # times the deadline; a server that is busy is waited for
 
 
 class Stopped(Exception):
@@ -33,7 +35,7 @@ class Stopped(Exception):
 
 
 @contextmanager
-def reading(paths: Sequence[Path], seconds: float) -> Iterator[Workers]:
+def reading(paths: Sequence[Place], seconds: float) -> Iterator[Workers]:
     """Processes that open the disks at `paths`; each has `seconds` per step. All end with the context."""
     workers = Workers(paths, seconds)
     try:
@@ -45,7 +47,7 @@ def reading(paths: Sequence[Path], seconds: float) -> Iterator[Workers]:
 class Workers:
     """First `disks`, what the files are; then `decide`, once."""
 
-    def __init__(self, paths: Sequence[Path], seconds: float) -> None:
+    def __init__(self, paths: Sequence[Place], seconds: float) -> None:
         if len(paths) > 1:
             load_readers()  # once, and not in every process
         self._all: list[_Worker] = []
@@ -66,7 +68,7 @@ class Workers:
         self._listen()
         return [worker.outcomes for worker in self._all]
 
-    def bytes_read(self) -> Mapping[Path, int]:
+    def bytes_read(self) -> Mapping[Place, int]:
         """What the processes read from files, where the system counts it."""
         return {one.disk.path: one.bytes_read for one in self._all if one.bytes_read is not None}
 
@@ -91,7 +93,7 @@ class _Worker:
         self.disk = disk
         self.outcomes: list[Outcome] = []
         self.bytes_read: int | None = None
-        self._seconds = seconds
+        self._seconds = seconds * (REMOTE if isinstance(disk.path, RemoteDisk) else 1)
         self._others = others
         self._task: Task | None = None
         self._stops = 0
@@ -124,11 +126,14 @@ class _Worker:
             return
         if isinstance(said, Outcome):
             self.outcomes.append(said)
+        elif isinstance(said, VmofferError):
+            raise said
         elif isinstance(said, Disk):
             if self._task:
                 self._ask()
             else:
-                self.disk, self.busy = said, False
+                # its own place: that of a remote disk comes back without what opens it
+                self.disk, self.busy = replace(said, path=self.disk.path), False
         else:
             self.bytes_read, self.busy = said, False
 

@@ -16,6 +16,7 @@ from generator.errors import Surroundings, VmofferError
 # `vmoffer --help` and each command pay only for what they use.
 COMMANDS = {
     "new": "write a commented SKU definition that passes lint",
+    "bump": "raise the version of a plan",
     "lint": "check definitions against schema and offer rules",
     "schema": "print the JSON Schema of a definition",
     "list": "show the catalogue of SKUs",
@@ -27,6 +28,7 @@ COMMANDS = {
     "disk": "create a data disk, or show what a disk file is",
     "validate": "judge disks against the certification rules",
     "upload": "put VHDs into a container as page blobs",
+    "download": "fetch a page blob as a sparse file",
     "sas": "make or check the SAS URIs for Partner Center",
     "rules": "list the rules, or explain one",
     "store": "start, stop or show the local blob store",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import shutil
 import stat
 import subprocess
 import tempfile
@@ -18,6 +19,17 @@ from generator.model import Builder, Sku
 
 TEXT_LIMIT = 64 * 1024  # bytes; of a larger file only the facts are compared
 EVERYTHING = "/**"  # what package tools may touch; they do not run on a folder
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# In a mount, process and host-name space of its own: what is mounted, started or named there ends with it.
+ENTER = """
+set -eu
+mount -t proc proc "$1/proc"
+mount -t sysfs -o ro sysfs "$1/sys"
+mount --rbind /dev "$1/dev"
+mount -t tmpfs -o mode=0755 tmpfs "$1/run"
+exec chroot "$1" /bin/sh -c "$2" "$3"
+"""
+UNSHARE = ("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child")
 
 
 @dataclass(frozen=True)
@@ -92,32 +104,48 @@ def check_root(root: Path) -> Path:
     return full
 
 
-def run(root: Path, plan: Sequence[steps.RenderedStep]) -> Iterator[Result]:
+def check_inside(root: Path) -> None:
+    """Raises Surroundings if chroot into `root` is not possible, Unusable if it is no mounted image."""
+    if os.geteuid() != 0:
+        raise Surroundings("only root may work inside of a tree", hint="without --chroot no tool is run")
+    if not os.path.ismount(root):
+        # A boot loader's tools ask on which disk the root is, and would name this machine's.
+        raise Unusable("nothing is mounted there", where=str(root), hint="mount the image's root file system")
+    missing = [tool for tool in ("unshare", "chroot", "mount") if shutil.which(tool) is None]
+    if missing:
+        raise Surroundings(f"missing here: {', '.join(missing)}")
+
+
+def run(root: Path, plan: Sequence[steps.RenderedStep], inside: bool = False) -> Iterator[Result]:
     """Run the steps on the folder `root`, which check_root has seen, one after the other.
 
-    A step that fails is yielded like the others, and is the last. Raises NotMet at a step's deadline.
+    With `inside` (see check_inside) they run as in the live guest, with its own tools. A step that fails is
+    yielded like the others, and is the last. Raises NotMet at a step's deadline.
     """
     entries = {entry.id: entry for entry in steps.entries("linux")}
     for step in plan:
         patterns = entries[step.id].touches
         before = snapshot(root, patterns)
-        with tempfile.TemporaryDirectory(prefix="vmoffer-") as folder:
-            script = Path(folder, step.filename)
-            script.write_text(step.text, encoding="utf-8")
-            environment = {"PATH": os.environ.get("PATH", os.defpath), "ROOT": str(root), **step.env}
-            seconds = int(step.timeout.removesuffix("m")) * 60
-            try:
-                done = subprocess.run(
-                    ["sh", str(script)],
-                    env=environment,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    encoding="utf-8",
-                    errors="backslashreplace",
-                    timeout=seconds,
-                )
-            except subprocess.TimeoutExpired:
-                raise NotMet(f"step {step.id} was stopped after {step.timeout}", where=str(root)) from None
+        seconds = int(step.timeout.removesuffix("m")) * 60
+        command = ["sh", "-c", step.text, step.filename]
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "ROOT": str(root), **step.env}
+        if inside:
+            # Packages come over the network; what cleans up could change the firewall of this machine.
+            apart = () if step.phase == "prepare" else ("--net",)
+            command = [*UNSHARE, *apart, "sh", "-c", ENTER, "enter", str(root), step.text, step.filename]
+            environment |= {"PATH": PATH, "ROOT": "", "POWEROFF": "no"}
+        try:
+            done = subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="backslashreplace",
+                timeout=seconds,
+            )
+        except subprocess.TimeoutExpired:
+            raise NotMet(f"step {step.id} was stopped after {step.timeout}", where=str(root)) from None
         changes = tuple(difference(before, snapshot(root, patterns), patterns))
         yield Result(step.id, done.returncode, done.stdout.strip(), done.stderr.strip(), changes)
         if done.returncode:

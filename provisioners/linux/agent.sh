@@ -8,4 +8,5 @@ STEP=agent
 install_packages "$PACKAGE"
 live || exists /usr/sbin/waagent || exists /usr/bin/waagent || warn "no agent on this tree"
 enable_unit "$UNIT"
+[ "$NVME" = no ] || offer_package azure-vm-utils
 finish

@@ -7,11 +7,25 @@ STEP=clock
 
 [ -z "$PACKAGE" ] || install_packages "$PACKAGE"
 for conf in /etc/chrony/chrony.conf /etc/chrony.conf; do
-    # hv_utils makes the device where the host offers it; chrony goes on without it where it does not.
     edit_file $conf '
         /^[ \t]*refclock[ \t]+PHC[ \t]+\/dev\/ptp_hyperv/ { done = 1 }
         { print }
         END { if (!done) print "refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0 stratum 2" }'
+done
+
+# chronyd ends at once where the device is not there yet, and older systems do not give it that name at all.
+# So: the name, and a start that waits for it. On a host without the clock chronyd does not run.
+for unit in chrony.service chronyd.service; do
+    for folder in /usr/lib/systemd/system /lib/systemd/system; do
+        if [ -f "$ROOT$folder/$unit" ]; then
+            write_file /etc/udev/rules.d/66-vmoffer-clock.rules '# Written by vmoffer: the name that chrony knows.
+SUBSYSTEM=="ptp", ATTR{clock_name}=="hyperv", SYMLINK+="ptp_hyperv", TAG+="systemd"'
+            write_file "/etc/systemd/system/$unit.d/vmoffer.conf" '# Written by vmoffer: chronyd needs the clock that its file names.
+[Unit]
+Wants=dev-ptp_hyperv.device
+After=dev-ptp_hyperv.device'
+        fi
+    done
 done
 [ -z "$UNIT" ] || enable_unit "$UNIT"
 finish

@@ -113,12 +113,7 @@ sweep() {
 
 # What has to come from the guest's own tools, once and first.
 deprovision() {
-    # From here on the journal keeps nothing, and nothing else writes logs.
-    mkdir -p /run/systemd/journald.conf.d
-    printf '[Journal]\nStorage=none\n' >/run/systemd/journald.conf.d/vmoffer.conf
-    attempt 60 systemctl restart systemd-journald || :
-    attempt 60 systemctl stop syslog.socket rsyslog.service unattended-upgrades.service cron.service 2>/dev/null || :
-
+    ! booted || silence
     command -v waagent >/dev/null || fail "the agent is not installed, so the image cannot be generalized with it"
     run 180 waagent -force -deprovision+user
     # The agent deletes dhclient's folder as well, and dhclient does not make it again.
@@ -126,6 +121,14 @@ deprovision() {
     if command -v cloud-init >/dev/null; then
         run 120 cloud-init clean --logs --seed
     fi
+}
+
+# From here on the journal keeps nothing, and nothing else writes logs.
+silence() {
+    mkdir -p /run/systemd/journald.conf.d
+    printf '[Journal]\nStorage=none\n' >/run/systemd/journald.conf.d/vmoffer.conf
+    attempt 60 systemctl restart systemd-journald || :
+    attempt 60 systemctl stop syslog.socket rsyslog.service unattended-upgrades.service cron.service 2>/dev/null || :
 }
 
 # Unused blocks go back to the host, so that the disk image is sparse and old contents are gone.

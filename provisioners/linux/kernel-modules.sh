@@ -6,6 +6,8 @@ STEP=kernel-modules
 . "${0%/*}/lib.sh"
 
 wanted='hv_vmbus hv_storvsc hv_netvsc'
+# LISA looks for the keyboard as well; many kernels have it built in, and then there is nothing to add.
+! grep -qs 'hyperv-keyboard\.ko' "$ROOT"/lib/modules/*/modules.dep || wanted="$wanted hyperv-keyboard"
 [ "$NVME" = no ] || wanted="$wanted nvme nvme_core"
 
 # The provisioning DVD is udf, the EFI partition vfat; hardening profiles forbid both.

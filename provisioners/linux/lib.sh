@@ -39,6 +39,11 @@ live() {
     [ -z "$ROOT" ]
 }
 
+# booted: this system runs; false in a chroot, where the kernel, its disks and its swap are somebody else's.
+booted() {
+    live && [ -d /run/systemd/system ]
+}
+
 # attempt SECONDS COMMAND…: run a tool of the live guest under a deadline; its status is the caller's to judge.
 attempt() {
     live || return 0
@@ -305,6 +310,16 @@ install_packages() {
         package_manager install $vm_missing || fail "could not install$vm_missing"
     fi
     note "installed$vm_missing"
+}
+
+# offer_package NAME: installed where the distribution has it; where it has not, a note says so.
+offer_package() {
+    live && ! installed "$1" || return 0
+    if package_manager install "$1"; then
+        note "installed $1"
+    else
+        warn "$1 could not be installed; this release may not have it"
+    fi
 }
 
 live || [ -d "$ROOT" ] || fail "no tree at $ROOT"

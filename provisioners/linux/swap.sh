@@ -6,7 +6,7 @@ STEP=swap
 . "${0%/*}/lib.sh"
 
 # Swap in compressed memory is nobody's concern.
-if live; then
+if booted; then
     swaps=$(awk 'NR > 1 && $1 !~ /^\/dev\/zram/ { print $1 }' /proc/swaps)
     for swap in $swaps; do
         run 300 swapoff "$(printf '%b' "$swap")"
@@ -40,7 +40,7 @@ if exists /etc/initramfs-tools/conf.d; then
 fi
 
 # Swap partitions, mounted or not: deleted from their table, or named.
-if live; then
+if booted; then
     for device in $(blkid -c /dev/null -t TYPE=swap -o device || :); do
         case $device in /dev/zram*) continue ;; esac
         name=$(basename "$(readlink -f "$device")")

@@ -7,7 +7,7 @@ STEP=updates
 
 if live; then
     # The first boot may still be working, and the timers would take the lock in the middle.
-    if command -v cloud-init >/dev/null; then
+    if booted && command -v cloud-init >/dev/null; then
         attempt 300 cloud-init status --wait >/dev/null || warn "cloud-init's first boot did not end well"
     fi
     attempt 120 systemctl stop apt-daily.timer apt-daily-upgrade.timer dnf-makecache.timer 2>/dev/null || :

@@ -11,6 +11,7 @@ import bz2
 import gzip
 import lzma
 import os
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import tempfile
 import uuid
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,21 +27,37 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "validators"))
 
-from images import GRUB_CFG, MIB, cpio, debian, initramfs, os_disk, sku, unpack
+import lvm_images
+from images import (
+    GRUB_CFG,
+    MIB,
+    MemoryVolume,
+    cpio,
+    debian,
+    efi_program,
+    initramfs,
+    lz4_blocks,
+    os_disk,
+    sku,
+    unpack,
+)
+from rule_cases import program
 from windows_hive import checked
 from windows_images import BCD, CONFIG, FILES, hives, windows_disk
 
+from generator import png
 from publisher import sascheck
-from validators import engine
+from validators import engine, lvm, pe
 from validators.catalogue import DISK_SUBJECTS, rules
 from validators.disk import open_disk
 from validators.footer import NotAFooter, checksum, make_footer, parse_footer
 from validators.formats import announced
 from validators.guest import Undecidable, walk
-from validators.linux import boot, fstab, sshd
+from validators.linux import boot, fstab, rpmdb, signature, sshd
 from validators.linux.initramfs import names
 from validators.outcome import Outcome
 from validators.partitions import read_table
+from validators.tree import Tree
 from validators.vhd import inspect
 
 Run = Callable[[bytes], object]
@@ -240,10 +258,74 @@ def _compressed(data: bytes, random: Random) -> bytes:
     return cpio("kernel/x86/microcode") + bytes(256) + pack(data)
 
 
+def _rpm(file: str) -> Target:
+    """One of rpm's databases, a real one as seed."""
+    name = file.partition(".")[2].removesuffix(".gz")
+    seed = gzip.decompress((Path(__file__).parents[1] / "validators/data/rpm" / file).read_bytes())
+
+    def run(data: bytes) -> None:
+        rpmdb.packages(Tree({"/": MemoryVolume({f"/var/lib/rpm/{name}": data})}))
+
+    return Target(f"rpm {name}", [seed], run, (Undecidable,))
+
+
+def _modules(data: bytes) -> None:
+    """The same bytes as modules in every compression."""
+    for suffix in ("gz", "xz", "zst"):
+        with suppress(Undecidable):
+            signature.unsigned_modules(
+                Tree({"/": MemoryVolume({f"/lib/modules/6/extra/a.ko.{suffix}": data})}), "6"
+            )
+
+
+def _rpm_log() -> Target:
+    """The write-ahead log beside the sqlite database: pages of it, and one that is changed."""
+    packed = Path(__file__).parents[1] / "validators/data/rpm/rhel9.rpmdb.sqlite.gz"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "rpmdb.sqlite")
+        path.write_bytes(gzip.decompress(packed.read_bytes()))
+        database = sqlite3.connect(path)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("DELETE FROM Packages WHERE hnum = 1")
+        database.commit()
+        main, log = path.read_bytes(), Path(f"{path}-wal").read_bytes()
+        database.close()
+
+    def run(data: bytes) -> None:
+        files = {"/var/lib/rpm/rpmdb.sqlite": main, "/var/lib/rpm/rpmdb.sqlite-wal": data}
+        rpmdb.packages(Tree({"/": MemoryVolume(files)}))
+
+    return Target("rpm rpmdb.sqlite-wal", [log], run, (Undecidable,))
+
+
+def _physical_volume() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "pv")
+        path.touch()
+        lvm_images.write(path, 0, 64 << 20, lvm_images.metadata({"root": [(0, 6), (9, 2)], "swap": [(6, 3)]}))
+        return path.read_bytes()[: lvm_images.AREA + 4096]
+
+
+def _lvm_repaired(data: bytes, random: Random) -> bytes:
+    """Mostly with checksums that fit, so that what comes behind them is reached."""
+    at = lvm_images.AREA
+    if random.random() < 0.2 or len(data) < at + 1024:
+        return data
+    found = bytearray(data)
+    size = int.from_bytes(found[at + 48 : at + 56], "little")
+    found[at + 56 : at + 60] = struct.pack(
+        "<I", lvm_images.crc(bytes(found[at + 512 : at + 512 + min(size, 1 << 16)]))
+    )
+    found[at : at + 4] = struct.pack("<I", lvm_images.crc(bytes(found[at + 4 : at + 512])))
+    found[528:532] = struct.pack("<I", lvm_images.crc(bytes(found[532:1024])))
+    return bytes(found)
+
+
 def _text(run: Callable[[str], object]) -> Run:
     return lambda data: run(data.decode("utf-8", "replace"))
 
 
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d494844520000012c0000012c08000000005c16d1a9")  # of 300x300 pixels
 SAS = (
     "https://contoso.blob.core.windows.net/vhds/os.vhd?sv=2024-11-04&ss=b&srt=sco&sp=rl&st=2026-01-01T00:00:00Z"
     "&se=2026-03-01T00:00:00Z&spr=https&sr=c&sig=" + "A" * 43 + "%3D"
@@ -266,7 +348,16 @@ def targets(*, with_images: bool = True) -> list[Target]:
         Target("sshd_config", [str(clean["/etc/ssh/sshd_config"]).encode(), b"Match user x\n ForceCommand y\n"],
                _text(lambda text: list(sshd.parse(text, "/etc/ssh/sshd_config"))), (Undecidable,)),
         Target("grub.cfg", [grub], _text(lambda text: boot.grub(text, "/boot/grub/grub.cfg", {})), (Undecidable,)),
+        Target("signature", [program()],
+               lambda data: pe.signed(Tree({"/": MemoryVolume({"/x.efi": data})}), "/x.efi"), (Undecidable,)),
+        Target("modules", [pack(bytes(4096) + signature.MODULE_END) for pack in (gzip.compress, lzma.compress)],
+               _modules),
+        Target("LVM", [_physical_volume()], lambda data: lvm.volumes(Bytes(data), 0, len(data)), (Undecidable,),
+               _lvm_repaired, 2),
+        _rpm_log(),
+        *(_rpm(file) for file in ("rhel9.rpmdb.sqlite.gz", "sles15.Packages.db.gz", "rhel7.Packages.gz")),
         Target("fstab", [str(clean["/etc/fstab"]).encode() + b"/swap none swap sw 0 0\n"], _text(fstab.parse)),
+        Target("png", [PNG], png.measured, ()),
         Target("sas", [SAS.encode(), SAS.replace("sr=c", "sr=b&skoid=x&sktid=y").encode()],
                _text(lambda text: sascheck.check(text, live=False)), (), None, 2),
         *(
@@ -301,9 +392,27 @@ def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
             "DEVICE=eth0\nBOOTPROTO=dhcp\nONBOOT=yes\n",
             _ids("LNX-NET"),
         ),
+        (
+            "/boot/efi/EFI/Linux/x-6.12.efi",
+            efi_program(
+                cmdline=b"root=x console=ttyS0", uname=b"6.12", initrd=lz4_blocks(initramfs("hv_vmbus"))
+            ),
+            _ids("LNX-KERN", "LNX-TL"),
+        ),
         ("/etc/passwd", clean["/etc/passwd"], _ids("LNX-CRED", "LNX-HIST")),
         ("/etc/shadow", clean["/etc/shadow"], _ids("LNX-CRED")),
         ("/etc/sudoers", clean["/etc/sudoers"], _ids("LNX-SUDO")),
+        ("/etc/apt/sources.list", clean["/etc/apt/sources.list"], _ids("LNX-REPO")),
+        (
+            "/etc/apt/sources.list.d/debian.sources",
+            "Types: deb\nURIs: http://deb.debian.org/debian mirror+file:/etc/fstab\nSuites: a\n b\n\nEnabled: no\n",
+            _ids("LNX-REPO"),
+        ),
+        (
+            "/etc/chrony/chrony.conf",
+            f"{clean['/etc/chrony/chrony.conf']}include /etc/chrony/*.conf\n",
+            _ids("LNX-TIME"),
+        ),
         ("/var/lib/dpkg/status", clean["/var/lib/dpkg/status"], _ids("LNX-SSL", "LNX-OMI", "LNX-AGENT")),
         ("/usr/lib/os-release", clean["/usr/lib/os-release"], _ids("DSK-OS", "LNX-AGENT-001")),
     ]

@@ -1,4 +1,4 @@
-"""docs/sku.md says what the model holds."""
+"""docs/sku.md and the schema for editors say what the model holds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from generator import schema
 from generator.model import Sku
 
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "sku.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent.parent
+PAGE = (ROOT / "docs" / "sku.md").read_text(encoding="utf-8")
 SCHEMA = Sku.model_json_schema(by_alias=True)
 
 
@@ -36,3 +38,11 @@ def test_the_example_is_a_definition() -> None:
     example = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     assert example
     assert Sku.model_validate(YAML(typ="safe").load(example[1])).id == "shop/basic"
+
+
+def test_the_shipped_schema_is_current_and_every_shipped_definition_names_it() -> None:
+    # Not current? `.venv/bin/vmoffer schema > skus/sku.schema.json`
+    assert (ROOT / "skus" / schema.NAME).read_text(encoding="utf-8") == schema.text()
+    for path in (ROOT / "skus").glob("*/*.yaml"):
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first == f"# yaml-language-server: $schema=../{schema.NAME}", path

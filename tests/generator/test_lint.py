@@ -11,8 +11,10 @@ from conftest import LINUX, WINDOWS, changed, define, write
 from generator import catalogue
 from generator.drives import foreign
 from generator.errors import NotMet
+from generator.limits import PROFILES
 from generator.lint import Finding, lint, require, unusable
 from generator.load import Invalid
+from validators.catalogue import rules
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -34,9 +36,15 @@ BREACHES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("OFR-ID-001", "fail", "plan.id", {"plan__id": "x" * 51}),
     ("OFR-ID-001", "fail", "offer.id", {"offer__id": "ab"}),
     ("OFR-ID-001", "fail", "offer.id", {"offer__id": "../../etc"}),
+    ("OFR-VER-001", "fail", "version", {"published": ["1.2.2", "1.2.3"]}),
+    ("OFR-VER-001", "fail", "version", {"published": ["1.10.0"]}),
+    ("OFR-VER-001", "fail", "published[0]", {"published": ["1.0"]}),
+    ("OFR-ID-001", "fail", "plan.alias", {"plan__alias": "x" * 126}),
     ("OFR-SKU-001", "fail", "generations", {"generations": ["gen2", "gen2"]}),
     ("OFR-SIZE-001", "fail", "recommended_sizes", {"recommended_sizes": [f"S{n}" for n in range(7)]}),
     ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "ab", "range": "80"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "web/1", "range": "80"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "web-", "range": "80"}]}),
     ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "90-80"}]}),
     ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "70000"}]}),
     ("OFR-PORT-001", "fail", "ports", {"ports": [{"label": "web", "range": str(n)} for n in range(101)]}),
@@ -68,6 +76,14 @@ BREACHES: list[tuple[str, str, str, dict[str, Any]]] = [
         "properties.trusted_launch",
         {"generations": ["gen1"], "properties__trusted_launch": True},
     ),
+    ("OFR-PROP-001", "fail", "properties.backup", {"properties": {"backup": True, "extensions": False}}),
+    (
+        "OFR-PROP-001",
+        "fail",
+        "properties.aad_login",
+        {"properties": {"aad_login": True, "extensions": False}},
+    ),
+    ("OFR-LOCK-001", "warn", "properties.remote_connection", {"properties__remote_connection": False}),
 ]
 
 
@@ -92,11 +108,66 @@ def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
         os_disk={"size_gib": 50},
         data_disks=_disks(*range(16), size=1023),
         recommended_sizes=[f"S{n}" for n in range(6)],
-        ports=[{"label": "web", "range": "0-65535"}],
+        ports=[{"label": "web", "range": "0-65535"}, {"label": "Shop 1.0 for-you_2-3", "range": "80"}],
+        plan__alias="x" * 125,
+        published=["0.9.9", "1.2.2"],
         offer__summary="x" * 100,
         plan__title="Windows® apps, résumé — 中文",
     )
     assert lint([edge]) == []
+
+
+def test_a_locked_plan_that_opens_the_login_port_contradicts_itself(tmp_path: Path) -> None:
+    ports = [{"label": "web", "range": "443"}, {"label": "all", "range": "20-30"}]
+    closed = define(tmp_path, properties={"remote_connection": False, "aad_login": True}, ports=ports)
+    assert sorted(_found(lint([closed]))) == [
+        ("OFR-LOCK-001", "warn", "properties.remote_connection"),
+        ("OFR-PROP-001", "fail", "properties.aad_login"),
+        ("OFR-PROP-001", "warn", "ports[1].range"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "strict", "guide"),
+    [
+        (LINUX, {"recommended_sizes": ["S1", "S2", "S3", "S4"]}, [], ["OFR-SIZE-001"]),
+        (LINUX, {"os_disk": {"size_gib": 60}}, ["DSK-SIZE-002"], ["DSK-SIZE-002"]),
+        (LINUX, {"data_disks": _disks(0, size=1024)}, ["DSK-SIZE-005"], []),
+        (LINUX, {"published": ["1.1.9"]}, [], ["OFR-VER-001"]),
+        (LINUX, {"published": ["1.2.2"]}, [], []),
+        (LINUX, {"ports": [{"label": "x", "range": "80"}]}, ["OFR-PORT-001"], []),
+        (WINDOWS, {}, [], ["DSK-SIZE-003"]),
+        (WINDOWS, {"os_disk": {"size_gib": 128}}, [], []),
+    ],
+)
+def test_the_guide_of_2015_has_numbers_of_its_own(
+    tmp_path: Path, base: dict[str, Any], changes: dict[str, Any], strict: list[str], guide: list[str]
+) -> None:
+    definition = define(tmp_path, base, **changes)
+    assert [one.rule for one in lint([definition])] == strict
+    found = lint([definition], "guide-2015")
+    assert [one.rule for one in found if one.status == "fail"] == guide
+
+
+def test_every_rule_of_the_offer_that_lint_decides_is_broken_by_a_row() -> None:
+    # The clean case of each is `test_the_limits_themselves_are_allowed`, and the definitions in skus/.
+    wanted = {rule.id for rule in rules().values() if rule.subject == "offer" and not rule.offline}
+    assert {rule for rule, *_ in BREACHES if rule.startswith("OFR")} == wanted
+
+
+def test_the_limits_are_those_of_the_catalogue() -> None:
+    known = rules()
+    for limits, grader in ((PROFILES["strict"], "policy"), (PROFILES["guide-2015"], "guide-2015")):
+        linux, windows, data, sizes = (
+            known[name].graders[grader]
+            for name in ("DSK-SIZE-002", "DSK-SIZE-003", "DSK-SIZE-005", "OFR-SIZE-001")
+        )
+        assert (limits.linux_gib[0], limits.linux_gib[-1]) == (linux["min_gib"], linux["max_gib"])
+        assert (limits.windows_gib[0], limits.windows_gib[-1]) == (windows["min_gib"], windows["max_gib"])
+        assert (limits.data_gib, limits.sizes) == (data["max_gib"], sizes["max"])
+    decided = {rule for rule, *_ in BREACHES} | {"DSK-SIZE-003", "WIN-DRIVE-001"}
+    for rule in decided:
+        assert PROFILES["guide-2015"].ask(rule) == ("guide-2015" in known[rule].graders), rule
 
 
 def test_two_plans_with_one_id_are_both_found_from_either_file(tmp_path: Path) -> None:
@@ -127,6 +198,9 @@ def test_an_id_derived_for_a_generation_belongs_to_one_plan(tmp_path: Path) -> N
         ("steps[0].file.source", {"steps": [{"file": {"source": "none", "destination": "/a"}}]}),
         ("steps[0].file.destination", {"steps": [{"file": {"source": ".", "destination": "etc"}}]}),
         ("storage.container", {"storage": {"container": "No--good"}}),
+        ("listing.logos.large", {"listing": {"logos": {"large": "none.png"}}}),
+        ("listing.screenshots[0].file", {"listing": {"screenshots": [{"file": "none.png"}]}}),
+        ("listing.videos[0].thumbnail", {"listing": {"videos": [{"url": "u", "thumbnail": "none.png"}]}}),
         ("settings.sshd.nothing", {"settings": {"sshd": {"nothing": 1}}}),
         (
             "base.azure-arm.marketplace.sku",

@@ -22,7 +22,7 @@ import hcl2
 import pytest
 from conftest import WINDOWS, Run, define, unquoted
 
-from generator import catalogue, project
+from generator import catalogue, project, starter
 from generator.hcl import hcl, plugin
 from generator.model import Builder
 from tools.packer import CONSTRAINTS, Packer
@@ -40,7 +40,7 @@ KNOWN_TO_1_4_5 = {
     "resource_group_name", "capture_container_name", "temp_os_disk_name", "polling_duration_timeout",
     "secure_boot_enabled", "vtpm_enabled", "shared_image_gallery_timeout", "shared_image_gallery_destination",
     "communicator", "ssh_username", "ssh_timeout", "winrm_username", "winrm_use_ssl", "winrm_insecure",
-    "winrm_timeout",
+    "winrm_timeout", "plan_info",
 }  # fmt: skip
 # … and those that came later, with the release that brought them (2: some 2.x before 2.6).
 CAME_LATER = {
@@ -194,6 +194,25 @@ def test_every_windows_server_is_formatted_and_valid(
     _without_updates(folder)
     valid = run_packer("validate", *_options(Builder.AZURE_ARM, tmp_path), folder, cwd=tmp_path)
     assert valid.returncode == 0, valid.stdout + valid.stderr
+
+
+@pytest.mark.parametrize("system", ["alma-9", "windows-server-2022"])
+def test_what_new_writes_is_valid(
+    system: str, tmp_path: Path, run_packer: Run, packer: Packer, key: Path
+) -> None:
+    for name, text in starter.project(starter.Choice("shop/basic", system)).items():
+        path = tmp_path / "skus" / "shop" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    definition = catalogue.open_file(tmp_path / "skus" / "shop" / "basic.yaml")
+    for builder in definition.sku.builders:
+        folder = project.folder_for(definition.sku, builder, tmp_path / "build")
+        project.write(definition, builder, folder)
+        if builder is Builder.AZURE_ARM and _is_old(packer):
+            _lower(folder, "vhd")
+        _without_updates(folder)
+        valid = run_packer("validate", *_options(builder, key), folder, cwd=tmp_path)
+        assert valid.returncode == 0, valid.stdout + valid.stderr
 
 
 def test_packer_finds_golden_files_formatted(run_packer: Run) -> None:

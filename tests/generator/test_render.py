@@ -82,7 +82,7 @@ CASES: dict[str, tuple[Builder, dict[str, Any], dict[str, Any]]] = {
         LINUX,
         {
             "generations": ["gen2", "gen1", "arm64"],
-            "base": {"azure-arm": {"marketplace": MARKET}},
+            "base": {"azure-arm": {"marketplace": {**MARKET, "plan": True}}},
             "gallery": {"resource_group": "rg", "name": "gallery", "image": "basic"},
         },
     ),

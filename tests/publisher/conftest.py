@@ -44,6 +44,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azurite.Store]:
     patch.undo()
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journals of uploads, and the stores of commands, go into a folder of the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def env(local: azurite.Store) -> dict[str, str]:
     """What a user exports to reach the store."""

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-Fault = str  # "busy": answer 503 · "cut": let half of the body through · "hang": never answer · "": pass on
-BUSY = (
-    b"HTTP/1.1 503 Server Busy\r\nx-ms-error-code: ServerBusy\r\n"
-    b"Content-Length: 0\r\nConnection: close\r\n\r\n"
-)
+# "": pass on. A name in ANSWERS: say that instead. cut: let half of the body through. reset: the same, and
+# end with RST. flip: change a byte of the body. drip: answer a few bytes at a time. hang: never answer.
+Fault = str
+ANSWERS = {
+    "busy": "503 Server Busy\r\nx-ms-error-code: ServerBusy",
+    "later": "503 Server Busy\r\nx-ms-error-code: ServerBusy\r\nRetry-After: 1",
+    "many": "429 Too Many Requests\r\nx-ms-error-code: TooManyRequests",
+    "error": "500 Internal Server Error\r\nx-ms-error-code: InternalError",
+    "late": "408 Request Timeout\r\nx-ms-error-code: RequestTimeout",
+    "denied": "403 Forbidden\r\nx-ms-error-code: AuthenticationFailed",
+}
+DRIP = 16  # bytes
+DRIP_PAUSE = 0.002  # seconds
 
 
 @dataclass
@@ -25,6 +35,7 @@ class Front:
     plan: Callable[[str, str, int], Fault] = lambda method, target, count: ""
     seen: list[tuple[str, str, Fault]] = field(default_factory=list)
     body_bytes: int = 0  # of PUTs that the store got whole
+    came_bytes: int = 0  # of PUTs that came here
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def decide(self, method: str, target: str) -> Fault:
@@ -49,6 +60,7 @@ def in_front_of(upstream: int) -> Iterator[Front]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
         block_on_close = False
+        request_queue_size = 64
 
     with Server(("127.0.0.1", 0), Handler) as server:
         front = Front(server.server_address[1], upstream)
@@ -72,13 +84,25 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
     # Host stays as it is: the SAS and the shared key do not sign it.
     head = b"".join(line for line in lines if not line.lower().startswith(b"connection:"))
     fault = front.decide(method, target)
-    body = reader.read(length // 2 if fault == "cut" else length)  # type: ignore[attr-defined]
-    if fault == "busy":
-        client.sendall(BUSY)
+    half = fault in ("cut", "reset")
+    body = reader.read(length // 2 if half else length)  # type: ignore[attr-defined]
+    if method == "PUT":
+        with front.lock:
+            front.came_bytes += len(body)
+    if fault in ANSWERS:
+        client.sendall(
+            f"HTTP/1.1 {ANSWERS[fault]}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        )
         return
     if fault == "hang":
         threading.Event().wait(30)
         return
+    if fault == "reset":
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        return
+    if fault == "flip" and method == "PUT" and body:
+        body = body[:-1] + bytes([body[-1] ^ 1])
     with socket.create_connection(("127.0.0.1", front.upstream)) as store:
         store.sendall(head + b"Connection: close\r\n\r\n" + body)
         if fault == "cut" and method == "PUT":
@@ -87,4 +111,11 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
     if method == "PUT":
         with front.lock:
             front.body_bytes += len(body)
+    if fault == "flip" and method == "GET":
+        answer = answer[:-1] + bytes([answer[-1] ^ 1])
+    if fault == "drip":
+        for at in range(0, min(len(answer), 4096), DRIP):
+            client.sendall(answer[at : at + DRIP])
+            time.sleep(DRIP_PAUSE)
+        answer = answer[4096:]
     client.sendall(answer[: len(answer) // 2] if fault == "cut" else answer)

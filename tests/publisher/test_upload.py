@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.errors import NotMet, Surroundings, Unusable
-from publisher import store, upload
-from publisher.extents import BLOCK, CELL, PAGE, Coverage, Range, blocks, extents, pieces
+from publisher import proof, store, upload
+from publisher.extents import BLOCK, CELL, PAGE, Coverage, Piece, Range, blocks, extents, merged, pieces
 from publisher.patience import Patience
 from tests.publisher.front import Front, in_front_of
 from tools import azurite
@@ -59,7 +59,7 @@ def test_a_blob_equals_its_file_and_says_so(container: ContainerClient, make_dis
     done = upload.upload(path, container, advance=seen.append)
     assert content(container, path.name) == path.read_bytes()
     assert container.get_blob_client(path.name).get_blob_properties().blob_type == "PageBlob"
-    assert metadata(container, path.name) == {upload.PROVEN: done.digest}
+    assert metadata(container, path.name)[proof.PROVEN] == done.digest
     assert done.sent == done.data < 7 * MIB < done.size
     assert sum(seen) == upload.data_bytes(path)
 
@@ -98,7 +98,7 @@ def test_a_changed_disk_replaces_the_blob_of_the_local_store(
     path = make_disk(writes=[(20 * MIB, b"new" * 1000)])
     done = upload.upload(path, container)
     assert content(container, path.name) == path.read_bytes()
-    assert metadata(container, path.name) == {upload.PROVEN: done.digest}
+    assert metadata(container, path.name)[proof.PROVEN] == done.digest
     listed = container.get_blob_client(path.name).list_page_ranges()
     assert sum(page.end + 1 - page.start for page in listed if not page.cleared) == done.data
 
@@ -106,13 +106,13 @@ def test_a_changed_disk_replaces_the_blob_of_the_local_store(
 def test_a_finished_blob_elsewhere_is_replaced_only_with_overwrite(
     container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload, "is_local", lambda url: False)
+    monkeypatch.setattr("publisher.job.is_local", lambda url: False)
     path = make_disk()
     first = upload.upload(path, container)
     path = make_disk(mib=33)
     with pytest.raises(Unusable, match="another content"):
         upload.upload(path, container)
-    assert metadata(container, path.name) == {upload.PROVEN: first.digest}
+    assert metadata(container, path.name)[proof.PROVEN] == first.digest
     upload.upload(path, container, overwrite=True)
     assert content(container, path.name) == path.read_bytes()
 
@@ -122,18 +122,18 @@ def test_a_blob_that_was_not_finished_is_never_taken_for_proven(
 ) -> None:
     path = make_disk()
     blob = container.get_blob_client(path.name)
-    blob.create_page_blob(path.stat().st_size, metadata={upload.STARTED: "yes"})
+    blob.create_page_blob(path.stat().st_size, metadata={proof.STARTED: "yes"})
     blob.upload_page(b"\xff" * 4096, 10 * MIB, 4096)  # an older disk, where this one has other data
     blob.upload_page(b"\xff" * 4096, 20 * MIB, 4096)  # and where it has a hole
     done = upload.upload(path, container)
     assert content(container, path.name) == path.read_bytes()
-    assert metadata(container, path.name) == {upload.PROVEN: done.digest}
+    assert metadata(container, path.name)[proof.PROVEN] == done.digest
 
 
 def test_an_unfinished_blob_elsewhere_is_continued_and_a_foreign_one_is_not_touched(
     container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload, "is_local", lambda url: False)
+    monkeypatch.setattr("publisher.job.is_local", lambda url: False)
     path = make_disk()
     blob = container.get_blob_client(path.name)
     blob.create_page_blob(path.stat().st_size)
@@ -142,7 +142,7 @@ def test_an_unfinished_blob_elsewhere_is_continued_and_a_foreign_one_is_not_touc
     with pytest.raises(Unusable, match="another content"):
         upload.upload(path, container)
     assert content(container, path.name) == before
-    blob.set_blob_metadata({upload.STARTED: "a run that was killed"})
+    blob.set_blob_metadata({proof.STARTED: "a run that was killed"})
     upload.upload(path, container)
     assert content(container, path.name) == path.read_bytes()
 
@@ -183,11 +183,11 @@ def test_a_blob_equals_its_file_wherever_the_data_is(
     assert done.sent <= done.data < 2 * MIB
 
 
-def test_one_list_of_pages_is_enough(
+def test_two_lists_of_pages_are_enough(
     container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
 ) -> None:
     upload.upload(make_disk(), through(front, env, container))
-    assert sum("comp=pagelist" in target for _, target, _ in front.seen) == 1
+    assert sum("comp=pagelist" in target for _, target, _ in front.seen) == 2
 
 
 def test_a_storm_of_503_is_waited_out(
@@ -221,7 +221,7 @@ def test_a_storage_that_stays_busy_ends_the_upload_with_status_3_and_no_proof(
     front.plan = lambda method, target, count: "busy" if "comp=page" in target and method == "PUT" else ""
     with pytest.raises(Surroundings, match="503") as raised:
         upload.upload(path, target, patience=Patience(first=0.01, longest=0.05, limit=0.3))
-    assert upload.PROVEN not in metadata(container, path.name)
+    assert proof.PROVEN not in metadata(container, path.name)
     key = container.credential.account_key
     assert key not in str(raised.value) + str(raised.value.hint) + str(raised.value.where)
 
@@ -260,7 +260,7 @@ def test_a_killed_upload_continues_where_it_was(
     _, said = child.communicate(timeout=5)  # although the storage does not answer
     assert child.returncode == status, said
     assert "Traceback" not in said
-    assert upload.PROVEN not in metadata(container, path.name)
+    assert proof.PROVEN not in metadata(container, path.name)
     front.plan = lambda method, target, count: ""
     with front.lock:
         front.body_bytes = 0
@@ -313,20 +313,125 @@ def test_a_file_that_changes_meanwhile_is_not_proven(container: ContainerClient,
 
     with pytest.raises(Surroundings, match="changed"):
         upload.upload(path, container, advance=change)
-    assert upload.PROVEN not in metadata(container, path.name)
+    assert proof.PROVEN not in metadata(container, path.name)
 
 
-def test_two_uploads_to_one_blob_do_not_both_succeed(container: ContainerClient, make_disk: Make) -> None:
+def test_a_blob_that_another_machine_uploads_is_waited_for_and_not_touched(
+    container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher.lease.PATIENCE", 1.0)
     path = make_disk()
-    started = []
+    blob = container.get_blob_client(path.name)
+    blob.create_page_blob(path.stat().st_size, metadata={proof.STARTED: "another run"})
+    lease = blob.acquire_lease(60)
+    with pytest.raises(Surroundings, match="another upload"):
+        upload.upload(path, container)
+    assert metadata(container, path.name) == {proof.STARTED: "another run"}
+    assert list(blob.list_page_ranges()) == []
+    lease.release()
+    assert upload.upload(path, container).sent
+
+
+def test_two_uploads_of_one_blob_on_one_machine_do_not_mix(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path, refused = make_disk(), []
 
     def other(count: int) -> None:
-        if not started:
-            started.append(True)
-            container.get_blob_client(path.name).set_blob_metadata({upload.STARTED: "other"})
+        if not refused:
+            with pytest.raises(Surroundings, match="on this machine") as raised:
+                upload.upload(path, container)
+            refused.append(raised.value)
+
+    upload.upload(path, container, advance=other)
+    assert refused
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_an_upload_that_lost_its_lease_stops(
+    container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = make_disk()
+    blob = container.get_blob_client(path.name)
+
+    def steal(count: int) -> None:
+        from azure.storage.blob import BlobLeaseClient
+
+        monkeypatch.undo()
+        BlobLeaseClient(blob).break_lease(0)
+        blob.acquire_lease(60)
 
     with pytest.raises(Surroundings, match="another upload"):
-        upload.upload(path, container, advance=other)
+        upload.upload(path, container, advance=steal)
+    assert proof.PROVEN not in metadata(container, path.name)
+
+
+def test_a_lease_that_ran_out_during_a_long_break_is_taken_again(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk()
+
+    def lose(count: int) -> None:
+        from azure.storage.blob import BlobLeaseClient
+
+        BlobLeaseClient(container.get_blob_client(path.name)).break_lease(0)
+
+    upload.upload(path, container, advance=lose)
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_blob_that_was_changed_after_its_proof_is_noticed_and_mended(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    from publisher import handout
+
+    path = make_disk()
+    upload.upload(path, container)
+    time.sleep(1.1)  # Last-Modified counts whole seconds
+    container.get_blob_client(path.name).upload_page(b"x" * 512, 20 * MIB, 512)
+    with pytest.raises(NotMet, match="changed after it was proven"):
+        handout.make(container, [path.name])
+    upload.upload(path, container)
+    assert content(container, path.name) == path.read_bytes()
+    assert handout.make(container, [path.name])["disks"]
+
+
+def test_several_disks_go_up_under_one_limit(container: ContainerClient, make_disk: Make) -> None:
+    paths = [make_disk(f"p-data-{n}.vhd") for n in range(3)]
+    done = upload.upload_all(paths, container, patience=Patience(most=2))
+    assert [each.name for each in done] == [path.name for path in paths]
+    for path in paths:
+        assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_full_verification_finds_what_was_changed_on_its_way(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk()
+    blob = container.get_blob_client(path.name)
+    changed = []
+
+    def change(count: int) -> None:
+        if not changed:
+            changed.append(True)
+            header = {"lease": blob.get_blob_properties().metadata[proof.STARTED]}
+            blob.upload_page(b"x" * 512, MIB, 512, **header)
+
+    with pytest.raises(Surroundings, match="does not hold what was sent"):
+        upload.upload(path, container, verify="full", advance=change)
+    assert proof.PROVEN not in metadata(container, path.name)
+
+
+def test_a_dry_run_says_what_would_travel_and_sends_nothing(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk()
+    planned = upload.plan(path, container)
+    assert planned.blob == "new"
+    assert list(container.list_blobs()) == []
+    done = upload.upload(path, container)
+    assert (planned.data, planned.size) == (done.sent, done.size)
+    assert upload.plan(path, container).blob == "proven equal, nothing to do"
 
 
 @pytest.mark.parametrize(
@@ -354,7 +459,7 @@ def test_many_threads_say_nothing_on_the_side(
     container: ContainerClient, make_disk: Make, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path = make_disk(mib=64, writes=[(MIB * n, b"x" * MIB) for n in range(0, 64, 2)])
-    upload.upload(path, container, parallel=32)
+    upload.upload(path, container, patience=Patience(most=32))
     assert capfd.readouterr() == ("", "")
 
 
@@ -374,21 +479,26 @@ def test_gaps_and_what_is_within_make_up_the_whole(known: list[Range], asked: li
         assert coverage.covers(part) == (wanted <= covered)
 
 
-@given(
-    st.dictionaries(st.integers(0, BLOCK // PAGE - 1), st.integers(1, 255), max_size=12), st.integers(1, 8)
-)
-def test_pieces_hold_every_byte_that_is_not_zero(pages: dict[int, int], cells: int) -> None:
-    data = bytearray(cells * CELL - PAGE)
+@settings(deadline=None)
+@given(st.dictionaries(st.integers(0, 2047), st.integers(1, 255), max_size=12), st.lists(st.integers(1, 255)))
+def test_pieces_hold_every_byte_that_is_not_zero_however_the_file_is_cut(
+    pages: dict[int, int], cuts: list[int]
+) -> None:
+    data = bytearray(256 * CELL - PAGE)
     for page, value in pages.items():
         if page * PAGE < len(data):
             data[page * PAGE] = value
-    found = pieces(bytes(data), BLOCK)
+    found = pieces([Piece(BLOCK, bytes(data))])
+    ends = [*sorted({cut * CELL for cut in cuts}), len(data)]
+    parts = [Piece(BLOCK + a, bytes(data[a:b])) for a, b in zip([0, *ends], ends, strict=False)]
+    assert pieces(parts) == found
     outside = bytearray(data)
-    for part in found:
-        assert part.start % PAGE == 0
-        assert part.end <= BLOCK + len(data)
-        assert any(data[part.start - BLOCK : part.end - BLOCK])
-        outside[part.start - BLOCK : part.end - BLOCK] = bytes(part.length)
+    for piece in found:
+        assert piece.start % PAGE == 0
+        part = slice(piece.start - BLOCK, piece.range.end - BLOCK)
+        assert bytes(data[part]) == piece.data
+        assert any(piece.data[:CELL]) and any(piece.data[-CELL:])
+        outside[part] = bytes(len(piece.data))
     assert not any(outside)
 
 
@@ -405,8 +515,9 @@ def test_blocks_cover_all_extents_of_a_real_file(
     with path.open("rb") as file:
         found = list(extents(file.fileno(), size))
         cut = list(blocks(found, size))
-    assert sum(held for _, held in cut) == sum(part.length for part in found)
-    whole = Coverage(block for block, _ in cut)
-    assert all(whole.covers(part) for part in found)
-    assert len({block.start for block, _ in cut}) == len(cut)
-    assert all(block.start % BLOCK == 0 and block.end <= size for block, _ in cut)
+    assert list(Coverage(part for block in cut for part in block.extents).ranges) == list(merged(found))
+    assert len({block.whole.start for block in cut}) == len(cut)
+    for block in cut:
+        assert block.whole.start % BLOCK == 0
+        assert all(block.whole.start <= part.start and part.end <= block.whole.end for part in block.extents)
+        assert block.whole.end <= size

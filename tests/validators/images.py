@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import lz4.block
 import pytest
 
 from generator.model import Generation, Sku
@@ -181,6 +182,29 @@ OS.RootDeviceScsiTimeout=300
 """
 
 
+def lz4_blocks(data: bytes) -> bytes:
+    """As `lz4 -l` writes it for kernels: the length of each block before it, and no end."""
+    found = b"\x02\x21\x4c\x18"
+    for at in range(0, len(data), 8 << 20):
+        block = lz4.block.compress(data[at : at + (8 << 20)], store_size=False)
+        found += len(block).to_bytes(4, "little") + block
+    return found
+
+
+def efi_program(**sections: bytes) -> bytes:
+    """An EFI program of nothing but headers and sections, as objcopy makes one from a stub."""
+    head = b"MZ".ljust(60, b"\0") + struct.pack("<I", 64) + b"PE\0\0"
+    head += struct.pack("<HHIIIHH", 0x8664, len(sections), 0, 0, 0, 112, 0x22)
+    head += struct.pack("<H", 0x20B).ljust(112, b"\0")
+    body, at = b"", 1024
+    for name, data in sections.items():
+        size = -(-len(data) // 512) * 512
+        named = f".{name}".encode().ljust(8, b"\0")
+        head += struct.pack("<8sIIII16x", named, len(data), 0x10000, size, at + len(body))
+        body += data.ljust(size, b"\0")
+    return head.ljust(at, b"\0") + body
+
+
 def grub_cfg(line: str = COMMAND_LINE) -> str:
     return GRUB_CFG.format(version=VERSION, line=line)
 
@@ -220,6 +244,7 @@ def debian() -> dict[str, Content_]:
         f"{wants}/walinuxagent.service": Link("/lib/systemd/system/walinuxagent.service"),
         "/usr/lib/udev/rules.d/66-azure-storage.rules": "#\n",
         "/usr/lib/udev/rules.d/99-azure-product-uuid.rules": "#\n",
+        "/usr/lib/udev/rules.d/50-udev-default.rules": 'ATTR{clock_name}=="hyperv", SYMLINK+="ptp_hyperv"\n',
         "/usr/bin/cloud-init": "#!/usr/bin/python3\n",
         f"{units}/cloud-init.service": "[Service]\n",
         "/etc/systemd/system/cloud-init.target.wants/cloud-init.service": Link(
@@ -228,6 +253,8 @@ def debian() -> dict[str, Content_]:
         "/etc/cloud/cloud.cfg": "users:\n - default\ndisable_root: true\n",
         "/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg": "datasource_list: [ Azure ]\n",
         "/etc/network/interfaces": "auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n",
+        "/etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\n",
+        "/etc/chrony/chrony.conf": "refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0 stratum 2\n",
         "/usr/sbin/dhclient": ELF64,
         "/usr/sbin/nft": ELF64,
         "/etc/dhcp/dhclient.conf": "timeout 300;\n",
@@ -236,6 +263,7 @@ def debian() -> dict[str, Content_]:
         f"/boot/vmlinuz-{VERSION}": b"MZ",
         f"/boot/initrd.img-{VERSION}": initramfs("hv_vmbus", "hv_storvsc", "hv_netvsc", "hyperv-keyboard"),
         f"/boot/config-{VERSION}": "CONFIG_HYPERV=m\nCONFIG_HYPERV_STORAGE=m\nCONFIG_HYPERV_NET=m\n"
+        "CONFIG_HYPERV_UTILS=m\n"
         "CONFIG_HYPERV_KEYBOARD=m\nCONFIG_WATCHDOG=y\nCONFIG_CIFS=m\nCONFIG_BLK_DEV_NVME=y\nCONFIG_NVME_CORE=y\n",
         f"/usr/lib/modules/{VERSION}/modules.dep": modules,
         f"/usr/lib/modules/{VERSION}/modules.builtin": "kernel/fs/ext4/ext4.ko\n",
@@ -283,6 +311,7 @@ def os_disk(
     system: Any = "linux",
     container: Mapping[str, Any] | None = None,
     roots: tuple[Partition, ...] = (ROOT,),
+    logical: tuple[Partition, ...] = (),
 ) -> Disk:
     """The clean Debian on a clean disk, with `files` laid over the tree."""
     tree = {**debian(), **(files or {})}
@@ -300,6 +329,7 @@ def os_disk(
         container=Container(path=Path("/images") / name, **facts),
         table=Table(scheme, partitions, boot_code),
         blocks=MemoryBlocks(size, data),
+        logical=logical,
         volumes={EFI.number: MemoryVolume(LOADER if loader is None else loader)},
         roots=roots,
         os=system,

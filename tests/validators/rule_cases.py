@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from struct import pack
 from typing import Any
 
 from images import (
@@ -14,6 +18,7 @@ from images import (
     ELF32,
     ELF_ARM64,
     GIB,
+    GRUB_CFG,
     MIB,
     ROOT,
     SSHD_CONFIG,
@@ -32,7 +37,8 @@ from generator.model import Generation, Sku
 from validators.disk import Disk
 from validators.filesystems import Content
 from validators.footer import make_footer
-from validators.partitions import LINUX_LVM, LINUX_SWAP, MBR_SWAP, Partition
+from validators.linux.signature import MODULE_END
+from validators.partitions import LINUX_LVM, LINUX_SWAP, LOGICAL, MBR_SWAP, Partition
 
 
 @dataclass(frozen=True)
@@ -74,12 +80,73 @@ def rhel(files: Mapping[str, Content_], major: str = "8") -> dict[str, Content_]
     return {"/usr/lib/os-release": f'ID="rhel"\nVERSION_ID="{major}.4"\n', **files}
 
 
+RPM = Path(__file__).parent / "data/rpm"
+DATABASES = {
+    "rhel9": "/var/lib/rpm/rpmdb.sqlite", "sles15": "/usr/lib/sysimage/rpm/Packages.db", "rhel7": "/var/lib/rpm/Packages",
+}  # fmt: skip
+
+
+def rpm(name: str, files: Mapping[str, Content_] | None = None) -> dict[str, Content_]:
+    """A system of this name whose packages are in a real database of rpm's, and the agent's version nowhere else."""
+    path = DATABASES[name]
+    distribution, version = name[:4], name[4:]
+    return {
+        "/usr/lib/os-release": f'ID="{distribution}"\nVERSION_ID="{version}"\n',
+        "/var/lib/dpkg/status": None,
+        "/usr/lib/python3/dist-packages/azurelinuxagent/common/version.py": None,
+        path: gzip.decompress((RPM / f"{name}.{path.rpartition('/')[2]}.gz").read_bytes()),
+        **(files or {}),
+    }
+
+
 def sshd(content: str) -> dict[str, Content_]:
     return {"/etc/ssh/sshd_config": content}
 
 
+def grub(kernel: str, system: str, packages: str = "") -> dict[str, Content_]:
+    """A system that boots `kernel`, which only its name tells."""
+    identity, version = system.split()
+    return {
+        "/usr/lib/os-release": f'ID="{identity}"\nVERSION_ID="{version}"\n',
+        "/boot/grub/grub.cfg": GRUB_CFG.format(version=kernel, line=COMMAND_LINE),
+        f"/boot/vmlinuz-{kernel}": b"MZ",
+        "/var/lib/dpkg/status": packages,
+    }
+
+
+def sources(
+    content: str, system: str = "debian 12", path: str = "/etc/apt/sources.list"
+) -> dict[str, Content_]:
+    """A system whose only list of repositories is this one."""
+    identity, version = system.split()
+    return {
+        "/usr/lib/os-release": f'ID="{identity}"\nVERSION_ID="{version}"\n',
+        "/etc/apt/sources.list": None, path: content,
+    }  # fmt: skip
+
+
+def repos(*ids: str, system: str, folder: str = "/etc/yum.repos.d") -> dict[str, Content_]:
+    content = "".join(f"[{one}]\nname={one}\nbaseurl=https://example.com/\n" for one in ids)
+    return sources(content, system, f"{folder}/vendor.repo")
+
+
+def program(*, signed: bool = True, folders: int = 16) -> bytes:
+    """An EFI program that is nothing but its headers and, perhaps, something that looks like a signature."""
+    head = b"MZ".ljust(60, b"\0") + pack("<I", 64) + b"PE\0\0" + pack("<HHIIIHH", 0x8664, 0, 0, 0, 0, 240, 0)
+    optional = pack("<H", 0x20B).ljust(108, b"\0") + pack("<I", folders)
+    certificate = pack("<IHH", 16, 0x200, 2) + b"pkcs7..."
+    table = bytes(32) + (pack("<II", 512, len(certificate)) if signed else bytes(8))
+    return (head + optional + table).ljust(512, b"\0") + (certificate if signed else b"")
+
+
 SWAP = Partition(3, 20 * GIB, GIB, LINUX_SWAP, "", Content("unknown"))
 UNTYPED_SWAP = Partition(3, 20 * GIB, GIB, ROOT.type, "", Content("swap"))
+
+
+def logical(kind: str) -> Partition:
+    return Partition(1000, 0, GIB, LOGICAL, "vg/one", Content(kind))
+
+
 LVM = Partition(3, 20 * GIB, GIB, LINUX_LVM, "", Content("lvm"))
 LUKS = Partition(3, 20 * GIB, GIB, ROOT.type, "", Content("luks"))
 BITLOCKER = Partition(3, 20 * GIB, GIB, "x", "", Content("bitlocker"))
@@ -104,6 +171,13 @@ CLOSED = {"properties": {"remote_connection": False}}
 DISK_0 = {"data_disks": [{"lun": 0, "size_gib": 4}]}
 SIGNED_SWAP = bytes(4086) + b"SWAPSPACE2"
 CONFIG = f"/boot/config-{VERSION}"
+KERNEL = f"/boot/vmlinuz-{VERSION}"
+FOREIGN = f"/usr/lib/modules/{VERSION}/updates/dkms"
+SIGNED: dict[str, Content_] = {"/EFI/BOOT/BOOTX64.EFI": program(), "/EFI/debian/grubx64.efi": program()}
+SIGNED_KERNEL: dict[str, Content_] = {KERNEL: program()}
+RHUI = [
+    f"rhel-9-{name}-rhui-rpms" for name in ("baseos", "appstream", "crb", "debug", "source", "supplementary")
+]
 INITRD = f"/boot/initrd.img-{VERSION}"
 
 ROWS = [
@@ -180,6 +254,9 @@ ROWS = [
     Row("DSK-OS-001", "pass", sku={}),
     Row("DSK-OS-001", "fail", disk={"system": "windows"}, sku={}),
     Row("DSK-OS-001", "warn", {"/usr/lib/os-release": "ID=fedora\n"}, sku={}),
+    Row("DSK-OS-001", "warn", {"/usr/lib/os-release": 'ID=debian\nVERSION_ID="13"\nPRETTY_NAME="Debian 13"\n'}, sku={}, evidence="debian 12, the disk holds Debian 13"),
+    Row("DSK-OS-001", "pass", {"/usr/lib/os-release": 'ID=debian\nVERSION_ID="12.7"\n'}, sku={}),
+    Row("DSK-OS-001", "pass", {"/usr/lib/os-release": 'ID=debian\nPRETTY_NAME="Debian sid"\n'}, sku={}),
     Row("DSK-OS-001", "undecidable", disk={"system": None}, sku={}),
     # --- the agent and provisioning --------------------------------------------------------------------
     Row("LNX-AGENT-001", "pass"),
@@ -189,7 +266,18 @@ ROWS = [
     Row("LNX-AGENT-002", "fail", {**version("2.2.52"), **agent("AutoUpdate.Enabled=n")}, evidence="lisa: 2.2.53.1"),
     Row("LNX-AGENT-002", "warn", version("2.2.45"), evidence="updates itself"),
     Row("LNX-AGENT-002", "pass", version("2.2.45"), profile="tool"),
+    Row("LNX-AGENT-002", "pass", rpm("rhel9"), evidence="2.9.1.1-10.el9"),
+    Row("LNX-AGENT-002", "fail", rpm("rhel7", agent("AutoUpdate.Enabled=n")), evidence="2.2.32-1.el7"),
+    Row("LNX-AGENT-002", "undecidable", rpm("rhel7", {DATABASES["rhel7"]: b"x" * 4096}), evidence="no hash"),
+    Row("LNX-AGENT-002", "fail", rpm("rhel7", {
+        DATABASES["rhel7"]: None, "/usr/lib/python2.7/site-packages/WALinuxAgent-2.2.40-py2.7.egg-info": "",
+        **agent("AutoUpdate.Enabled=n"),
+    }), evidence="2.2.40"),
+    Row("LNX-AGENT-002", "pass", rpm("rhel7", {
+        DATABASES["rhel7"]: None, "/var/lib/waagent/WALinuxAgent-2.9.1.1/bin": "", "/var/lib/waagent/WALinuxAgent-2.11.1.4/bin": "",
+    }), evidence="2.11.1.4"),
     Row("LNX-AGENT-003", "pass"),
+    Row("LNX-AGENT-003", "warn", rpm("sles15"), evidence="2.12.0.4"),
     Row("LNX-AGENT-003", "warn", version("2.7.3.0")),
     Row("LNX-AGENT-004", "pass"),
     Row("LNX-AGENT-004", "fail", {f"{WANTS}/walinuxagent.service": None}),
@@ -212,12 +300,18 @@ ROWS = [
     Row("LNX-PROV-002", "fail", {"/etc/cloud/cloud-init.disabled": ""}, sku={"properties": {"cloud_init": True}}),
     Row("LNX-PROV-003", "pass"),
     Row("LNX-PROV-003", "fail", {"/etc/modprobe.d/cis.conf": "install udf /bin/true\n"}, evidence="udf"),
+    Row("LNX-PROV-003", "fail", rpm("rhel9", {"/etc/modprobe.d/cis.conf": "blacklist udf\n"}), evidence="cloud-init 24.4-4.el9 does without"),
+    Row("LNX-PROV-003", "fail", {
+        "/etc/modprobe.d/cis.conf": "blacklist udf\n", "/usr/lib/python3/dist-packages/cloudinit/version.py": '__VERSION__ = "22.4.2"\n',
+    }, evidence="cloud-init 22.4.2 does without"),
     Row("LNX-PROV-003", "fail", {f"/usr/lib/modules/{VERSION}/modules.dep": "kernel/fs/fat/vfat.ko:\n"}),
     Row("LNX-IO-001", "pass"),
     Row("LNX-IO-001", "warn", agent(drop="OS.Root")),
     Row("LNX-UDEV-001", "pass"),
     Row("LNX-UDEV-001", "warn", {"/usr/lib/udev/rules.d/66-azure-storage.rules": None}),
     Row("LNX-UDEV-002", "pass"),
+    Row("LNX-UDEV-002", "fail", {"/usr/lib64/udev/rules.d/70-persistent-net.rules": ""}),
+    Row("LNX-UDEV-002", "fail", {"/usr/lib64/udev/rules.d/75-persistent-net-generator.rules": ""}),
     Row("LNX-UDEV-002", "fail", {"/etc/udev/rules.d/70-persistent-net.rules": ""}),
     Row("LNX-UDEV-002", "fail", {"/lib/udev/rules.d/75-persistent-net-generator.rules": "", "/lib": None}),
     # --- the kernel ------------------------------------------------------------------------------------
@@ -243,7 +337,7 @@ ROWS = [
                                  "CONFIG_HYPERV_KEYBOARD=y\n", INITRD: b""}, evidence="built into"),
     Row("LNX-KERN-007", "fail", {INITRD: initramfs("hv_vmbus", "hv_netvsc")}, evidence="hv_storvsc"),
     Row("LNX-KERN-007", "warn", {INITRD: initramfs("hv_vmbus", "hv_storvsc", "hv_netvsc")}),
-    Row("LNX-KERN-007", "undecidable", {INITRD: b"\x02\x21\x4c\x18 lz4"}, evidence="lz4"),
+    Row("LNX-KERN-007", "undecidable", {INITRD: b"\x02\x21\x4c\x18 lz4"}, evidence="unknown method"),
     Row("LNX-KERN-007", "undecidable", {INITRD: None}, evidence="not in the image"),
     Row("LNX-KERN-008", "pass"),
     Row("LNX-KERN-008", "warn", {CONFIG: "CONFIG_WATCHDOG=y\n# CONFIG_CIFS is not set\n"}),
@@ -254,6 +348,23 @@ ROWS = [
     Row("LNX-KERN-009", "fail", {
         "/boot/grub/grub.cfg": grub_cfg().replace(VERSION, "2.6.18-5"), "/boot/vmlinuz-2.6.18-5": b"MZ",
     }),
+    Row("LNX-KERN-009", "fail", grub("3.10.0-957.21.2.el7.x86_64", "centos 7"), evidence="3.10.0-957.21.3"),
+    Row("LNX-KERN-009", "pass", grub("3.10.0-957.21.3.el7.x86_64", "centos 7")),
+    Row("LNX-KERN-009", "pass", grub("3.10.0-1160.el7.x86_64", "rhel 7.9")),
+    Row("LNX-KERN-009", "fail", grub("3.10.0-229.el7.x86_64", "rhel 7.1")),
+    Row("LNX-KERN-009", "undecidable", grub("3.10.0-900.el7.x86_64", "rhel 7.6")),
+    Row("LNX-KERN-009", "pass", grub("4.18.0-553.el8_10.x86_64", "almalinux 8.10")),
+    Row("LNX-KERN-009", "fail", grub("4.15.0-1048-azure", "ubuntu 16.04")),
+    Row("LNX-KERN-009", "pass", grub("4.15.0-1049-azure", "ubuntu 16.04")),
+    Row("LNX-KERN-009", "undecidable", grub("4.15.0-50-generic", "ubuntu 16.04"), evidence="no published table"),
+    Row("LNX-KERN-009", "pass", grub("4.4.180-94.97-default", "sles 12.3")),
+    Row("LNX-KERN-009", "fail", grub("4.4.178-94.91-default", "sles 12.3")),
+    Row("LNX-KERN-009", "fail", grub("4.14.35-1818.5.4.el7uek.x86_64", "ol 7.6")),
+    Row("LNX-KERN-009", "pass", grub("3.10.0-957.21.3.el7.x86_64", "ol 7.6")),
+    Row("LNX-KERN-009", "pass", grub("4.19.56-flatcar", "flatcar 2135.4")),
+    Row("LNX-KERN-009", "fail", grub("4.9.0-9-amd64", "debian 9", "Package: linux-image-4.9.0-9-amd64\nStatus: install ok installed\nVersion: 4.9.168-1+deb9u2\n")),
+    Row("LNX-KERN-009", "pass", grub("4.9.0-9-amd64", "debian 9", "Package: linux-image-4.9.0-9-amd64\nStatus: install ok installed\nVersion: 4.9.168-1+deb9u3\n")),
+    Row("LNX-KERN-009", "fail", grub("2.6.31-1", "x 1")),
     Row("LNX-KERN-010", "pass"),
     Row("LNX-KERN-010", "warn", {
         "/boot/grub/grub.cfg": grub_cfg().replace(VERSION, "2.6.32-5"), "/boot/vmlinuz-2.6.32-5": b"MZ",
@@ -263,16 +374,50 @@ ROWS = [
     Row("LNX-NVME-001", "pass", line(add="nvme_core.io_timeout=240"), sku=NVME),
     Row("LNX-NVME-001", "fail", sku=NVME),
     Row("LNX-NVME-001", "fail", {**line(add="nvme_core.io_timeout=240"), CONFIG: "CONFIG_HYPERV=y\n"}, sku=NVME),
+    Row("LNX-NVME-001", "fail", {**line(add="nvme_core.io_timeout=240"), "/usr/lib/os-release": "ID=opensuse-leap\nVERSION_ID=15.6\n"}, sku=NVME, evidence="list"),
+    Row("LNX-NVME-001", "fail", {**line(add="nvme_core.io_timeout=240"), "/usr/lib/os-release": "ID=debian\nVERSION_ID=10\n"}, sku=NVME, evidence="list"),
+    Row("LNX-NVME-001", "warn", {**line(add="nvme_core.io_timeout=240"), "/usr/lib/os-release": "ID=debian\nVERSION_ID=13\n"}, sku=NVME, evidence="newer"),
     Row("LNX-AN-001", "pass", sku=ACCELERATED),
+    Row("LNX-AN-001", "warn", NM, sku=ACCELERATED, evidence="NetworkManager"),
+    Row("LNX-AN-001", "pass", {**NM, "/etc/udev/rules.d/68-azure-sriov-nm-unmanaged.rules": ""}, sku=ACCELERATED),
+    Row("LNX-AN-001", "pass", {**NM, "/etc/NetworkManager/conf.d/a.conf": "[keyfile]\nunmanaged-devices=driver:mlx4_core;driver:mlx5_core\n"}, sku=ACCELERATED),
     Row("LNX-AN-001", "fail", {f"/usr/lib/modules/{VERSION}/modules.dep": "kernel/mlx5_core.ko:\n"}, sku=ACCELERATED),
     Row("LNX-TL-001", "skip"),
     Row("LNX-TL-001", "fail", disk={"generation": Generation.GEN1}, sku=TRUSTED),
+    Row("LNX-TL-001", "pass", SIGNED_KERNEL, disk={"loader": SIGNED}, sku=TRUSTED, evidence="/EFI/debian/grubx64.efi"),
+    Row("LNX-TL-001", "fail", SIGNED_KERNEL, disk={"loader": {**SIGNED, "/EFI/BOOT/BOOTX64.EFI": program(signed=False)}}, sku=TRUSTED, evidence="BOOTX64"),
+    Row("LNX-TL-001", "fail", SIGNED_KERNEL, disk={"loader": {**SIGNED, "/EFI/debian/grubx64.efi": program(folders=4)}}, sku=TRUSTED, evidence="grubx64"),
+    Row("LNX-TL-001", "fail", {KERNEL: program()[:-1]}, disk={"loader": SIGNED}, sku=TRUSTED, evidence=KERNEL),
+    Row("LNX-TL-001", "fail", {**SIGNED_KERNEL, f"{FOREIGN}/x.ko": b"module"}, disk={"loader": SIGNED}, sku=TRUSTED, evidence="x.ko"),
+    Row("LNX-TL-001", "pass", {**SIGNED_KERNEL, f"{FOREIGN}/x.ko": b"module" + MODULE_END}, disk={"loader": SIGNED}, sku=TRUSTED),
+    Row("LNX-TL-001", "undecidable", {**SIGNED_KERNEL, f"{FOREIGN}/x.ko.xz": b"broken"}, disk={"loader": SIGNED}, sku=TRUSTED, evidence="cannot be unpacked"),
+    Row("LNX-TL-001", "fail", {**SIGNED_KERNEL, f"{FOREIGN}/x.ko.xz": lzma.compress(b"module")}, disk={"loader": SIGNED}, sku=TRUSTED, evidence="x.ko.xz"),
+    Row("LNX-TL-001", "fail", {**SIGNED_KERNEL, f"{FOREIGN}/x.ko.gz": gzip.compress(b"module")}, disk={"loader": SIGNED}, sku=TRUSTED, evidence="x.ko.gz"),
+    Row("LNX-TL-001", "pass", {**SIGNED_KERNEL, f"{FOREIGN}/x.ko.xz": lzma.compress(bytes(3 * MIB) + MODULE_END)}, disk={"loader": SIGNED}, sku=TRUSTED),
+    Row("LNX-TL-001", "undecidable", disk={"loader": SIGNED}, sku=TRUSTED, evidence="end early"),
+    Row("LNX-TL-001", "undecidable", disk={"loader": {}}, sku=TRUSTED, evidence="DSK-GEN-002"),
+    Row("LNX-NVME-002", "skip"),
+    Row("LNX-NVME-002", "pass", {"/usr/lib/udev/rules.d/80-azure-disk.rules": "", "/usr/sbin/azure-nvme-id": b""}, sku=NVME),
+    Row("LNX-NVME-002", "warn", {"/usr/lib/udev/rules.d/80-azure-disk.rules": ""}, sku=NVME, evidence="azure-nvme-id"),
+    Row("LNX-TIME-001", "pass", evidence="hv_utils"),
+    Row("LNX-TIME-001", "pass", {"/etc/chrony/chrony.conf": "confdir /etc/chrony/conf.d\n", "/etc/chrony/conf.d/a.conf": "RefClock PHC /dev/ptp_hyperv:pps\n"}),
+    Row("LNX-TIME-001", "warn", {"/etc/chrony/chrony.conf": "pool ntp.org\n! refclock PHC /dev/ptp_hyperv\n"}),
+    Row("LNX-TIME-001", "warn", {"/etc/chrony/chrony.conf": "include /etc/chrony/chrony.conf\n"}),
+    Row("LNX-TIME-001", "warn", {CONFIG: "CONFIG_HYPERV=y\n"}, evidence="no hv_utils"),
+    Row("LNX-TIME-001", "warn", {"/usr/lib/udev/rules.d/50-udev-default.rules": "#\n"}, evidence="no udev rule"),
+    Row("LNX-TIME-001", "pass", {
+        "/usr/lib/udev/rules.d/50-udev-default.rules": "#\n", "/etc/udev/rules.d/66-a.rules": 'SYMLINK+="ptp_hyperv"\n',
+    }),
+    Row("LNX-TIME-001", "pass", {CONFIG: None, f"/usr/lib/modules/{VERSION}/config": "CONFIG_HYPERV_UTILS=y\n"}),
     # --- swap ------------------------------------------------------------------------------------------
     Row("LNX-SWAP-001", "pass"),
     Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, SWAP)}),
     Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, UNTYPED_SWAP)}),
     Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, replace(SWAP, type=MBR_SWAP)), "scheme": "mbr"}),
-    Row("LNX-SWAP-001", "undecidable", disk={"partitions": (ROOT, LVM)}),
+    Row("LNX-SWAP-001", "pass", disk={"partitions": (ROOT, LVM), "logical": (logical("ext"),)}),
+    Row("LNX-SWAP-001", "fail", disk={"partitions": (ROOT, LVM), "logical": (logical("swap"),)}, evidence="vg/one"),
+    Row("LNX-SWAP-001", "undecidable", disk={"partitions": (ROOT, LVM), "logical": (logical("unreadable"),)}),
+    Row("LNX-SWAP-001", "undecidable", disk={"partitions": (ROOT, replace(SWAP, type="", content=Content("luks")))}),
     Row("LNX-SWAP-002", "pass"),
     Row("LNX-SWAP-002", "pass", {"/swapfile": "not a signature"}),
     Row("LNX-SWAP-002", "fail", {"/swap.img": SIGNED_SWAP}),
@@ -291,6 +436,7 @@ ROWS = [
     Row("LNX-SWAP-004", "warn", agent("ResourceDisk.EnableSwap=y", drop="ResourceDisk.EnableSwap")),
     Row("LNX-SWAP-004", "skip", agent("Provisioning.Agent=waagent", drop="Provisioning.Agent")),
     # --- the network -----------------------------------------------------------------------------------
+    Row("LNX-NET-001", "undecidable", {"/etc/NetworkManager/system-connections/a": "[connection]\ntype=ethernet\nlost\n= x\n"}, evidence="line 4"),
     Row("LNX-NET-001", "pass", evidence="cloud-init"),
     Row("LNX-NET-001", "fail", NO_CLOUD_INIT, evidence="nothing asks"),
     Row("LNX-NET-001", "pass", {**NO_CLOUD_INIT, "/etc/network/interfaces.d/eth0": "auto eth0\niface eth0 inet dhcp\n"}),
@@ -397,13 +543,44 @@ ROWS = [
     Row("LNX-SSL-001", "pass", {"/var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nVersion: 1.1.1n-0\n"}),
     Row("LNX-SSL-001", "fail", {"/var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nVersion: 1.1.0l-1\n"}),
     Row("LNX-SSL-001", "pass", {"/var/lib/dpkg/status": None, "/usr/lib64/libcrypto.so.3": b"\0OpenSSL 3.2.1 30 Jan\0"}, evidence="3.2.1"),
+    Row("LNX-SSL-001", "pass", rpm("rhel9"), evidence="1:3.2.2-6.el9"),
+    Row("LNX-SSL-001", "pass", rpm("sles15"), evidence="3.2.3-150700.3.2"),
+    Row("LNX-SSL-001", "fail", rpm("rhel7"), evidence="1:1.0.1e-60.el7_3.1"),
+    Row("LNX-SSL-001", "pass", {"/var/lib/dpkg/status": None, "/usr/lib/apk/db/installed": "P:openssl\nV:3.3.2-r0\n"}),
+    Row("LNX-SSL-001", "fail", {"/var/lib/dpkg/status": None, "/usr/lib/apk/db/installed": "P:openssl\nV:1.1.0l-r1\n"}),
     Row("LNX-PY-001", "pass", evidence="3.11"),
     Row("LNX-PY-001", "warn", {"/usr/bin/python3": Link("python3.6"), "/usr/bin/python3.6": b""}, evidence="3.6"),
     Row("LNX-PY-001", "pass", {"/usr/bin/python3": Link("python3.6")}, profile="guide-2015"),
     Row("LNX-PY-002", "pass"),
     Row("LNX-PY-002", "warn", {"/usr/lib/python3/dist-packages/pyasn1/__init__.py": None, **version("2.0.8")}),
     Row("LNX-PY-002", "fail", {"/usr/lib/python3/dist-packages/pyasn1/__init__.py": None}, profile="guide-2015"),
+    Row("LNX-REPO-001", "pass", evidence="deb.debian.org"),
+    Row("LNX-REPO-001", "warn", sources("deb [arch=amd64] http://mirror.example.org/debian bookworm main\n"), evidence="mirror.example.org"),
+    Row("LNX-REPO-001", "warn", sources("# deb http://deb.debian.org/debian bookworm main\n"), evidence="none at all"),
+    Row("LNX-REPO-001", "undecidable", {"/etc/apt/sources.list": None}),
+    Row("LNX-REPO-001", "skip", {"/usr/lib/os-release": "ID=arch\n"}),
+    Row("LNX-REPO-001", "pass", {
+        **sources("Types: deb deb-src\nURIs: mirror+file:/etc/apt/mirrors/debian.list\nSuites: trixie\n  trixie-updates\nComponents: main\n", path="/etc/apt/sources.list.d/debian.sources"),
+        "/etc/apt/mirrors/debian.list": "https://deb.debian.org/debian priority:1\n",
+    }, evidence="deb.debian.org"),
+    Row("LNX-REPO-001", "warn", sources("Types: deb\nURIs: http://deb.debian.org/debian\nSuites: trixie\nEnabled: no\n", path="/etc/apt/sources.list.d/debian.sources")),
+    Row("LNX-REPO-001", "pass", sources("".join(f"deb http://azure.archive.ubuntu.com/ubuntu noble{end} main\n" for end in ("", "-updates", "-security")), "ubuntu 24.04")),
+    Row("LNX-REPO-001", "warn", sources("deb http://azure.archive.ubuntu.com/ubuntu noble main\n", "ubuntu 24.04"), evidence="no suite *-security"),
+    Row("LNX-REPO-001", "warn", {**sources("deb http://azure.archive.ubuntu.com/ubuntu noble main\n", "ubuntu 24.04"), "/usr/lib/systemd/systemd": ELF_ARM64}, evidence="ports.ubuntu.com"),
+    Row("LNX-REPO-001", "pass", repos(*RHUI, system="rhel 9.6")),
+    Row("LNX-REPO-001", "warn", repos(*RHUI[:5], system="rhel 9.6"), evidence="6 repositories of RHUI"),
+    Row("LNX-REPO-001", "pass", repos("baseos", "appstream", system="rocky 9.6")),
+    Row("LNX-REPO-001", "warn", repos("baseos", "epel", system="rocky 9.6"), evidence="`appstream`"),
+    Row("LNX-REPO-001", "pass", repos("ol9_baseos_latest", system="ol 9.6")),
+    Row("LNX-REPO-001", "warn", repos("ol9_addons", system="ol 9.6")),
+    Row("LNX-REPO-001", "pass", repos("azurelinux-official-base", "azurelinux-official-ms-oss", "azurelinux-official-ms-non-oss", system="azurelinux 3.0")),
+    Row("LNX-REPO-001", "warn", repos("azurelinux-official-base", system="azurelinux 3.0")),
+    Row("LNX-REPO-001", "pass", repos("SLES15-Pool", "SLES15-Updates", system="sles 15.7", folder="/etc/zypp/repos.d")),
+    Row("LNX-REPO-001", "warn", repos("SLES15-Pool", system="sles 15.7", folder="/etc/zypp/repos.d"), evidence="`updates`"),
+    Row("LNX-REPO-001", "undecidable", {**repos(system="sles 15.7", folder="/etc/zypp/repos.d"), "/etc/regionserverclnt.cfg": ""}, evidence="first boots"),
     Row("LNX-OMI-001", "pass"),
+    Row("LNX-OMI-001", "fail", rpm("rhel7", {"/opt/omi/bin/omiserver": b""}), evidence="1.6.8-0"),
+    Row("LNX-OMI-001", "undecidable", rpm("rhel9", {"/opt/omi/bin/omiserver": b""}), evidence="not as a package"),
     Row("LNX-OMI-001", "fail", {
         "/opt/omi/bin/omiserver": b"", "/var/lib/dpkg/status": "Package: omi\nStatus: install ok installed\nVersion: 1.6.8-0\n",
     }),
@@ -413,4 +590,16 @@ ROWS = [
     Row("LNX-ID-001", "fail", {"/etc/hostname": "packer-debian\n"}, evidence="packer-debian"),
     Row("LNX-ID-001", "fail", {"/var/lib/cloud/instances/i-1/sem": ""}),
     Row("LNX-ID-001", "fail", {"/var/lib/waagent/ovf-env.xml": "<x/>"}),
+    # --- promises of the plan --------------------------------------------------------------------------
+    Row("OFR-PROP-001", "skip", evidence="no definition"),
+    Row("OFR-PROP-001", "pass", sku={}, evidence="extensions, remote_connection"),
+    Row("OFR-PROP-001", "pass", sku={"properties": {"cloud_init": True, "accelerated_networking": True}}, evidence="cloud_init"),
+    Row("OFR-PROP-001", "fail", sku=NVME, evidence="nvme: "),
+    Row("OFR-PROP-001", "fail", {"/usr/bin/cloud-init": None, "/etc/systemd/system/cloud-init.target.wants/cloud-init.service": None}, sku={"properties": {"cloud_init": True}}, evidence="(LNX-PROV-002)"),
+    Row("OFR-PROP-001", "fail", {"/usr/sbin/waagent": None}, sku={"properties": {"backup": True}}, evidence="backup: none of"),
+    Row("OFR-PROP-001", "fail", {"/usr/sbin/sshd": None}, sku={}, evidence="remote_connection: sshd is not installed"),
+    Row("OFR-PROP-001", "pass", {"/usr/sbin/sshd": None, "/usr/sbin/waagent": None}, sku={"properties": {"extensions": False, "remote_connection": False}}, evidence="nothing is declared"),
+    Row("OFR-PROP-001", "pass", {CONFIG: "CONFIG_HIBERNATION=y\n"}, sku={"properties": {"hibernation": True}}, evidence="hibernation"),
+    Row("OFR-PROP-001", "fail", {CONFIG: "CONFIG_HYPERV=y\n"}, sku={"properties": {"hibernation": True}}, evidence="CONFIG_HIBERNATION"),
+    Row("OFR-PROP-001", "undecidable", {"/boot/grub/grub.cfg": None}, sku=ACCELERATED | {"generations": ["gen2"]}, evidence="accelerated_networking: "),
 ]  # fmt: skip

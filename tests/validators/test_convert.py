@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,12 @@ from generator.errors import Surroundings, Unusable
 from validators import convert
 from validators.convert import in_place, to_vhd
 from validators.footer import MIB, make_footer
+from validators.native import environment
+from validators.partfile import part_beside
 from validators.vhd import inspect
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is missing")
+VMOFFER = [sys.executable, "-m", "vmoffer"]
 FORMATS = {
     "raw": ["-O", "raw"],
     "qcow2": ["-O", "qcow2"],
@@ -310,11 +314,13 @@ def test_a_head_alone_is_unusable(tmp_path: Path) -> None:
 def test_without_qemu_img_the_mend_is_named(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _qemu("convert", "-O", "qcow2", raw, tmp_path / "in.qcow2")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Surroundings, match="qemu-img is missing") as caught:
-        to_vhd(raw, tmp_path / "out.vhd")
+        to_vhd(tmp_path / "in.qcow2", tmp_path / "out.vhd")
     assert "qemu-utils" in str(caught.value.hint)
     assert not _leftovers(tmp_path)
+    assert convert.is_finished(to_vhd(raw, tmp_path / "out.vhd"))  # a raw disk needs no reader
 
 
 def test_an_interrupted_copy_leaves_nothing_behind(raw: Path, tmp_path: Path) -> None:
@@ -331,11 +337,195 @@ def test_an_interrupted_copy_leaves_nothing_behind(raw: Path, tmp_path: Path) ->
     to_vhd(raw, target, force=True)
 
 
-def test_a_disk_that_fills_up_while_copying_is_said_and_cleaned(raw: Path, tmp_path: Path) -> None:
-    done = _limited(10 * MIB, "convert", raw, tmp_path / "out.vhd")
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+def test_a_file_that_cannot_grow_while_copying_is_said_and_cleaned(tmp_path: Path, form: str) -> None:
+    (tmp_path / "raw").write_bytes(os.urandom(20 * MIB))
+    _qemu("convert", "-f", "raw", "-O", form, tmp_path / "raw", tmp_path / "in")
+    (tmp_path / "raw").unlink()
+    done = _limited(10 * MIB, "convert", tmp_path / "in", tmp_path / "out.vhd")
     assert done.returncode == 3, done.stderr
+    assert "make room" in done.stderr
     assert "Traceback" not in done.stderr
-    assert sorted(path.name for path in tmp_path.iterdir()) == [raw.name]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+def test_a_full_file_system_is_said_and_cleaned(tmp_path: Path, form: str) -> None:
+    (tmp_path / "raw").write_bytes(os.urandom(20 * MIB))
+    _qemu("convert", "-f", "raw", "-O", form, tmp_path / "raw", tmp_path / "in")
+    done = _mounted("tmpfs", "size=10m", tmp_path, "convert", tmp_path / "in", tmp_path / "mnt" / "out.vhd")
+    assert "status 3" in done.stdout, done.stdout + done.stderr
+    assert "No space left on device" in done.stderr and "make room" in done.stderr
+    assert "left: []" in done.stdout
+
+
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+def test_a_file_system_without_holes_takes_the_same_disk(raw: Path, tmp_path: Path, form: str) -> None:
+    source, mount = tmp_path / "in", tmp_path / "mnt"
+    _qemu("convert", "-f", "raw", "-O", form, raw, source)
+    done = _mounted("ramfs", "mode=700", tmp_path, "convert", source, mount / "out.vhd", keep=True)
+    assert "status 0" in done.stdout, done.stdout + done.stderr
+    assert _content(tmp_path / "out.vhd") == raw.read_bytes()
+
+
+def test_holes_are_not_dug_where_there_are_none(tmp_path: Path) -> None:
+    data = os.urandom(MIB) + bytes(MIB)
+    (tmp_path / "in").write_bytes(data)
+    arguments = [
+        "convert",
+        "--in-place",
+        "--punch-holes",
+        tmp_path / "mnt" / "in",
+        tmp_path / "mnt" / "out.vhd",
+    ]
+    done = _mounted("ramfs", "mode=700", tmp_path, *arguments, keep=True, put=tmp_path / "in")
+    assert "status 0" in done.stdout, done.stdout + done.stderr
+    assert _content(tmp_path / "out.vhd") == data
+
+
+def test_blocks_are_shared_where_the_file_system_can(tmp_path: Path) -> None:
+    mount, size = tmp_path / "mnt", 64 * MIB
+    mount.mkdir()
+    with (tmp_path / "fs").open("wb") as file:
+        file.truncate(400 * MIB)
+    made = shutil.which("mkfs.xfs", path=environment()["PATH"])
+    if os.geteuid() != 0 or made is None:
+        pytest.skip("needs root and mkfs.xfs for a file system with shared blocks")
+    subprocess.run([made, "-q", tmp_path / "fs"], check=True)
+    if subprocess.run(["mount", "-o", "loop", tmp_path / "fs", mount], capture_output=True).returncode != 0:
+        pytest.skip("mount cannot mount a file here")
+    try:
+        (mount / "in.vhd").write_bytes(os.urandom(size) + replace(make_footer(size), checksum=0).pack())
+        os.sync()
+        free = shutil.disk_usage(mount).free
+        assert convert.is_finished(to_vhd(mount / "in.vhd", mount / "out.vhd"))
+        os.sync()
+        assert free - shutil.disk_usage(mount).free < 2 * MIB
+        assert (mount / "out.vhd").read_bytes()[:size] == (mount / "in.vhd").read_bytes()[:size]
+        assert inspect(mount / "in.vhd").checksum_ok is False
+    finally:
+        subprocess.run(["umount", mount], check=True)
+
+
+def test_zeros_of_a_raw_disk_become_holes(tmp_path: Path) -> None:
+    raw, data = tmp_path / "os.raw", bytearray(8 * MIB)
+    data[MIB : MIB + 100] = os.urandom(100)
+    data[5 * MIB + 4096 : 5 * MIB + 8192] = os.urandom(4096)
+    raw.write_bytes(data)
+    assert to_vhd(raw, tmp_path / "copy.vhd").allocated_bytes <= 32768
+    assert in_place(raw, tmp_path / "os.vhd", holes=True).allocated_bytes <= 32768
+    assert _content(tmp_path / "os.vhd") == _content(tmp_path / "copy.vhd") == data
+
+
+def test_a_source_that_ends_early_or_changes_is_noticed(tmp_path: Path) -> None:
+    raw, target = tmp_path / "os.raw", tmp_path / "out.vhd"
+    raw.write_bytes(os.urandom(8 * MIB))
+
+    def cut(_: int) -> None:
+        os.truncate(raw, 5 * MIB + 7)
+
+    with pytest.raises(Surroundings, match="became shorter while it was read"):
+        to_vhd(raw, target, advance=cut)
+    raw.write_bytes(os.urandom(8 * MIB))
+
+    def write(_: int) -> None:
+        with raw.open("r+b") as file:
+            file.write(b"a guest that runs")
+
+    with pytest.raises(Surroundings, match="changed while it was read"):
+        to_vhd(raw, target, advance=write)
+    assert [path.name for path in tmp_path.iterdir()] == ["os.raw"]
+
+
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+def test_killed_at_any_moment_it_leaves_no_output_and_the_next_run_cleans_up(
+    tmp_path: Path, form: str
+) -> None:
+    (tmp_path / "raw").write_bytes(data := os.urandom(40 * MIB))
+    source, target = tmp_path / "in", tmp_path / "out.vhd"
+    _qemu("convert", "-f", "raw", "-O", form, tmp_path / "raw", source)
+    killed = 0
+    for pause in (0.0, 0.005, 0.01, 0.02, 0.03, 0.05):
+        process = subprocess.Popen(
+            [*VMOFFER, "convert", "--force", source, target], stderr=subprocess.DEVNULL
+        )
+        while process.poll() is None and not _leftovers(tmp_path):
+            time.sleep(0.002)
+        time.sleep(pause)
+        process.kill()
+        killed += process.wait() < 0
+        if target.exists():
+            assert convert.is_finished(inspect(target)) and _content(target) == data
+            target.unlink()
+    assert killed
+    assert convert.is_finished(to_vhd(source, target))
+    assert _content(target) == data
+    assert not _leftovers(tmp_path)
+
+
+def test_a_part_of_a_running_process_is_not_swept(tmp_path: Path) -> None:
+    with part_beside(tmp_path / "one.vhd") as mine:
+        with part_beside(tmp_path / "other.vhd"):
+            assert mine.exists()
+        assert mine.exists()
+
+
+@pytest.mark.parametrize("form", ["raw", "qcow2", "finished VHD"])
+def test_a_disk_grows_with_its_backup_gpt_at_the_end(tmp_path: Path, form: str) -> None:
+    raw, source, target = tmp_path / "raw", tmp_path / "in", tmp_path / "out.vhd"
+    with raw.open("wb") as file:
+        file.truncate(8 * MIB)
+    sfdisk = shutil.which("sfdisk", path=environment()["PATH"])
+    if sfdisk is None:
+        pytest.skip("sfdisk is missing")
+    subprocess.run([sfdisk, "-q", "--no-reread", raw], input=b"label: gpt\nsize=1M\n", check=True)
+    if form == "finished VHD":
+        to_vhd(raw, source)
+    else:
+        _qemu("convert", "-f", "raw", "-O", form, raw, source)
+    call = to_vhd if form == "qcow2" else in_place
+    assert call(source, target, grow=64 * MIB).size_bytes == 64 * MIB
+    os.truncate(target, 64 * MIB)
+    done = subprocess.run([sfdisk, "--verify", target], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    with pytest.raises(Unusable, match="cannot be made 32 MiB"):
+        to_vhd(target, tmp_path / "small.vhd", grow=32 * MIB)
+
+
+def test_padding_takes_the_backup_gpt_along(tmp_path: Path) -> None:
+    raw = tmp_path / "os.raw"
+    with raw.open("wb") as file:
+        file.truncate(8 * MIB - 512)
+    sfdisk = shutil.which("sfdisk", path=environment()["PATH"])
+    if sfdisk is None:
+        pytest.skip("sfdisk is missing")
+    subprocess.run([sfdisk, "-q", "--no-reread", raw], input=b"label: gpt\nsize=1M\n", check=True)
+    in_place(raw, tmp_path / "os.vhd")
+    os.truncate(tmp_path / "os.vhd", 8 * MIB)
+    done = subprocess.run([sfdisk, "--verify", tmp_path / "os.vhd"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+
+
+def _mounted(
+    kind: str, options: str, folder: Path, *arguments: str | Path, keep: bool = False, put: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run vmoffer in a name space of its own, with a file system of `kind` at `folder`/mnt.
+
+    `put` is copied there first; with `keep`, out.vhd is copied to `folder` at the end.
+    """
+    mount = folder / "mnt"
+    mount.mkdir(exist_ok=True)
+    script = f"""
+        mount -t {kind} -o {options} none '{mount}' || exit 77
+        {f"cp '{put}' '{mount}/in'" if put else ":"}
+        "$@"; echo "status $?"; echo "left: [$(ls -A '{mount}')]"
+        {f"cp '{mount}/out.vhd' '{folder}/out.vhd'" if keep else ":"}
+    """
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, "sh", *VMOFFER, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip("unshare may not mount file systems here")
+    return done
 
 
 def _limited(file_bytes: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -344,5 +534,4 @@ def _limited(file_bytes: int, *arguments: str | Path) -> subprocess.CompletedPro
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
-    command = [sys.executable, "-c", "from vmoffer.cli import main; main()", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    return subprocess.run([*VMOFFER, *arguments], capture_output=True, text=True, preexec_fn=limit)

@@ -6,13 +6,14 @@ import bz2
 import gzip
 import lzma
 
+import lz4.frame
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from images import COMMAND_LINE, VERSION, MemoryVolume, cpio, grub_cfg, initramfs
+from images import COMMAND_LINE, VERSION, MemoryVolume, cpio, efi_program, grub_cfg, initramfs, lz4_blocks
 
 from validators.guest import Undecidable
-from validators.linux import boot, fstab, packages, release, sshd, systemd, versions
+from validators.linux import boot, fstab, kernel, packages, release, sshd, systemd, versions
 from validators.linux import initramfs as archive
 from validators.tree import Tree
 
@@ -218,7 +219,9 @@ def test_a_masked_unit_does_not_start() -> None:
 
 
 # --- initramfs -------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress])
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstd.compress, lz4.frame.compress, lz4_blocks]
+)
 def test_names_are_found_behind_early_microcode_whatever_the_compression(pack) -> None:  # type: ignore[no-untyped-def]
     early = cpio("kernel/x86/microcode/GenuineIntel.bin", data=b"x" * 1000)
     main = pack(cpio("usr/lib/a.ko", "usr/lib/b.ko") + bytes(512) + cpio("c"))
@@ -241,7 +244,7 @@ def test_a_bomb_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 @given(
     st.integers(0, 2000),
     st.integers(0, 255),
-    st.sampled_from([bytes, gzip.compress, lzma.compress, zstd.compress]),
+    st.sampled_from([bytes, gzip.compress, lzma.compress, zstd.compress, lz4_blocks]),
 )
 def test_a_damaged_initramfs_is_undecidable_at_worst(at, value, pack) -> None:  # type: ignore[no-untyped-def]
     data = bytearray(pack(initramfs("hv_vmbus")))
@@ -251,3 +254,36 @@ def test_a_damaged_initramfs_is_undecidable_at_worst(at, value, pack) -> None:  
         list(archive.names(bytes(data[: at % len(data)])))
     except Undecidable as reason:
         assert "initramfs" in str(reason)
+
+
+# --- unified kernel images ---------------------------------------------------------------------------------
+UNIFIED = "/boot/efi/EFI/Linux/fedora-6.12.0.efi"
+
+
+def test_unified_kernel_image_tells_line_version_and_initramfs() -> None:
+    image = efi_program(
+        cmdline=b"root=LABEL=x console=ttyS0\n\0", uname=b"6.12.0-1", initrd=initramfs("hv_vmbus")
+    )
+    tree = guest({UNIFIED: image})
+    (entry,) = boot.defaults(tree)
+    assert entry.arguments == ("root=LABEL=x", "console=ttyS0")
+    assert boot.kernel_version(tree, entry) == "6.12.0-1"
+    assert kernel.loaded_early(tree, entry, {"hv_vmbus", "nvme"}) == {"hv_vmbus"}
+
+
+def test_loader_conf_chooses_between_images_and_entries() -> None:
+    files: dict[str, str | bytes] = {
+        UNIFIED: efi_program(cmdline=b"new"),
+        UNIFIED.replace("12", "9"): efi_program(cmdline=b"old"),
+        "/boot/efi/loader/entries/fedora-6.10.0.conf": "title X\nlinux /vmlinuz-6.10\noptions middle\n",
+    }
+    assert boot.defaults(guest(files))[0].arguments == ("new",)
+    for pattern, words in (("*.conf", ("middle",)), ("fedora-6.9*.efi", ("old",)), ("@saved", ("new",))):
+        chosen = {**files, "/boot/efi/loader/loader.conf": f"timeout 3\ndefault {pattern}\n"}
+        assert boot.defaults(guest(chosen))[0].arguments == words, pattern
+
+
+def test_unified_kernel_image_that_is_none_is_undecidable() -> None:
+    for broken in (b"", b"MZ", efi_program(cmdline=b"x")[:70]):
+        with pytest.raises(Undecidable):
+            boot.defaults(guest({UNIFIED: broken}))

@@ -175,7 +175,7 @@ def test_what_cannot_be_read_is_named_and_not_passed(tmp_path: Path) -> None:
     assert judgement.disks[0].role == "os"
     ssh = next(outcome for outcome in judgement.outcomes if outcome.rule == "LNX-SSH-001")
     assert ssh.status is Status.UNDECIDABLE
-    assert "partition 1 holds btrfs; partition 2 holds luks" in ssh.evidence
+    assert "partition 1 holds btrfs, which is not read offline; partition 2 holds luks" in ssh.evidence
 
 
 @pytest.mark.parametrize("keep", [513, 4096, MIB, 20 * MIB, 60 * MIB])

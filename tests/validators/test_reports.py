@@ -20,6 +20,7 @@ import pytest
 from images import NAME, ROOT, os_disk
 from rich.console import Console
 
+from validators import catalogue
 from validators.engine import Judgement
 from validators.filesystems import Content
 from validators.outcome import Outcome, Severity, Status
@@ -84,6 +85,13 @@ def test_an_outcome_names_its_rule_its_disk_and_the_place_on_it() -> None:
             "where": "/etc/w",
         }
     ]
+
+
+def test_the_os_disk_comes_first_then_the_data_disks_by_lun() -> None:
+    data = [replace(os_disk(name=f"data-{lun}.vhd", role="data", system=None), lun=lun) for lun in (10, 2)]
+    found = document.build(Judgement((*data, os_disk()), (), "strict", {}, None))
+    assert [disk["lun"] for disk in found["disks"]] == [None, 2, 10]
+    assert found["disks"][0]["role"] == "os"
 
 
 def test_mandatory_rules_that_could_not_be_decided_are_listed() -> None:
@@ -164,6 +172,19 @@ def test_every_anchor_that_sarif_names_is_in_the_page_of_rules() -> None:
         assert anchor and f'<a id="{anchor[1]}">' in page
 
 
+def test_sarif_explains_every_rule_of_the_catalogue_and_links_to_who_says_so() -> None:
+    without = []
+    for rule in catalogue.rules().values():
+        [told] = sarif_of(made(outcome(rule=rule.id)))["tool"]["driver"]["rules"]
+        assert all(fix in told["help"]["text"] for fix in rule.fix.values())
+        if "helpUri" in told:
+            assert told["helpUri"].startswith("https://")
+        else:
+            without.append(rule.id)
+    # Only reports from the field, which have no address, tell of these.
+    assert without == ["WIN-GEN-002", "WIN-GEN-003", "WIN-GEN-004"]
+
+
 # --- HTML ------------------------------------------------------------------------------------------------
 class Page(HTMLParser):
     """What a browser makes of it: the elements, and the text outside of style and script."""
@@ -196,6 +217,35 @@ def test_the_page_shows_verdict_rules_evidence_and_fix() -> None:
     targets = {facts["id"] for _, facts in page.elements if "id" in facts}
     links = {str(facts["href"]) for tag, facts in page.elements if tag == "a"}
     assert links and {link.removeprefix("#") for link in links} <= targets
+
+
+def test_a_pass_with_open_questions_does_not_look_like_one_without() -> None:
+    open_page, clean = html.render(made(outcome(Status.UNDECIDABLE))), html.render(made(outcome(Status.PASS)))
+    assert '<header class="open">' in open_page and '<header class="pass">' in clean
+    words = " ".join(Page(open_page).words.split())
+    assert "No mandatory rule is broken, and 1 could not be decided." in words
+    assert "could not be decided" not in Page(clean).words
+
+
+def test_partitions_are_listed_as_they_lie_with_their_types_in_words() -> None:
+    windows = Partition(3, 2 * GIB, GIB, "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7", "", Content("ntfs"))
+    reserved = Partition(4, GIB, GIB, "E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "", Content("blank"))
+    strange = Partition(2, 3 * GIB, GIB, "00000000-0000-0000-0000-00000000ABCD", "", Content("unknown"))
+    disk = os_disk(partitions=(windows, reserved, strange), size=4 * GIB)
+    found = document.build(Judgement((disk,), (), "strict", {}, None))
+    words = Page(html.render(found)).words
+    places = [words.index(name) for name in ("Microsoft reserved", "Basic data", strange.type)]
+    assert places == sorted(places)
+    labels = [piece.label for piece in partmap.pieces(found["disks"][0])]
+    assert labels == ["unallocated", "4 Microsoft reserved", "3 ntfs", "2 unknown"]
+
+
+def test_volumes_inside_lvm_are_listed_by_name() -> None:
+    inner = Partition(1001, 0, 20 * GIB, "logical", "rhel/root", Content("xfs", "", "system"))
+    found = document.build(Judgement((replace(os_disk(), logical=(inner,)),), (), "strict", {}, None))
+    [volume] = found["disks"][0]["logical_volumes"]
+    assert volume == {"name": "rhel/root", "size_bytes": 20 * GIB, "content": "xfs", "label": "system"}
+    assert "system, rhel/root" in Page(html.render(found)).words
 
 
 def test_the_page_asks_for_nothing_from_outside_and_runs_only_its_own_script() -> None:

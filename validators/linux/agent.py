@@ -6,16 +6,25 @@ import re
 
 from validators.guest import Guest, Undecidable, exists, lines, text
 from validators.linux import packages
+from validators.linux.versions import numbers
 
 PROGRAMS = ("/usr/sbin/waagent", "/usr/bin/waagent", "/usr/share/oem/bin/waagent", "/usr/local/sbin/waagent")
 PACKAGES = ("walinuxagent", "waagent", "WALinuxAgent", "python-azure-agent", "python3-azure-agent")
 UNITS = ("waagent.service", "walinuxagent.service")
 CONFIGURATIONS = ("/etc/waagent.conf", "/usr/share/oem/waagent.conf", "/usr/local/etc/waagent.conf")
-VERSION_FILES = (
-    "/usr/lib/python*/*-packages/azurelinuxagent/common/version.py",
-    "/usr/local/lib/python*/*-packages/azurelinuxagent/common/version.py",
-    "/usr/share/oem/python/lib*/python*/*-packages/azurelinuxagent/common/version.py",
+LIBRARIES = (
+    "/usr/lib/python*/*-packages",
+    "/usr/lib64/python*/*-packages",
+    "/usr/local/lib/python*/*-packages",
+    "/usr/share/oem/python/lib*/python*/*-packages",
 )
+# Below a folder of libraries: the agent itself, perhaps in an egg.
+VERSION_FILES = ("azurelinuxagent/common/version.py", "WALinuxAgent-*.egg/azurelinuxagent/common/version.py")
+# What pip or setup.py recorded; the version is in the name.
+RECORDS = ("WALinuxAgent-*.dist-info", "WALinuxAgent-*.egg-info", "WALinuxAgent-*.egg")
+_RECORD = re.compile(r"/WALinuxAgent-([0-9][0-9.]*[0-9])")
+# What the agent downloaded. The newest runs, if it may update itself; generalizing removes them.
+DOWNLOADS = "/var/lib/waagent/WALinuxAgent-*"
 _VERSION = re.compile(r"^AGENT_VERSION\s*=\s*['\"]([0-9.]+)", re.MULTILINE)
 
 
@@ -25,17 +34,33 @@ def program(guest: Guest) -> str | None:
 
 
 def version(guest: Guest) -> tuple[str, str] | None:
-    """The version, and the file or package that says so; the agent's own file first."""
-    for pattern in VERSION_FILES:
-        for path in guest.glob(pattern):
-            found = _VERSION.search(text(guest, path) or "")
-            if found:
-                return found[1], path
+    """The version, and the file or package that says so.
+
+    The agent's own file first, as LISA and the certification tool ask the agent; then the package, then what
+    Python recorded, and last what the agent has downloaded.
+    """
+    for folder in LIBRARIES:
+        for pattern in VERSION_FILES:
+            for path in guest.glob(f"{folder}/{pattern}"):
+                found = _VERSION.search(text(guest, path) or "")
+                if found:
+                    return found[1], path
     try:
         package = packages.installed(guest, *PACKAGES)
     except Undecidable:
-        return None
-    return (package.version, f"package {package.name}") if package else None
+        package = None
+    if package:
+        return package.version, f"package {package.name}"
+    for places in ([f"{folder}/{record}" for record in RECORDS for folder in LIBRARIES], [DOWNLOADS]):
+        named = [
+            (found[1], path)
+            for place in places
+            for path in guest.glob(place)
+            if (found := _RECORD.search(path))
+        ]
+        if named:
+            return max(named, key=lambda pair: numbers(pair[0]))
+    return None
 
 
 def settings(guest: Guest) -> tuple[str, dict[str, str]] | None:

@@ -6,13 +6,16 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from validators.guest import Guest, exists, text
+from validators.linux import uki
 from validators.linux.release import assignments
 
 GRUB_FILES = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
 GRUB_ON_ESP = "/boot/efi/EFI/*/grub.cfg"
 GRUBENV = ("/boot/grub/grubenv", "/boot/grub2/grubenv")
+LOADER_CONF = ("/boot/loader/loader.conf", "/boot/efi/loader/loader.conf", "/efi/loader/loader.conf")
 BLS_FOLDERS = ("/boot/loader/entries", "/boot/efi/loader/entries", "/efi/loader/entries")
 _TITLE = re.compile(r"""^\s*(menuentry|submenu)\s+(?:'((?:[^']|'\\'')*)'|"([^"]*)"|(\S+))(.*)""")
 _ID = re.compile(r"""(?:--id|\$menuentry_id_option)[\s=]+['"]?([^'"\s]+)""")
@@ -35,6 +38,8 @@ class Entry:
     initrds: tuple[str, ...]
     where: str
     default: bool = False
+    version: str = ""  # of the kernel, where the entry says it
+    unified: bool = False  # `kernel` is a unified kernel image, which holds its own initramfs
 
     def value(self, name: str) -> list[str]:
         """Every value given to `name`, in order."""
@@ -54,7 +59,7 @@ def entries(guest: Guest) -> list[Entry]:
         found += grub(content, file, environment)
     # Without GRUB it is systemd-boot that reads these entries.
     if uses_bls or not found:
-        found += _bls(guest, environment)
+        found += _bls(guest, environment, _unified(guest))
     return found
 
 
@@ -124,9 +129,23 @@ def _with_default(found: list[Entry], wanted: str) -> list[Entry]:
     return [replace(entry, default=entry is chosen) for entry in found]
 
 
-def _bls(guest: Guest, environment: dict[str, str]) -> list[Entry]:
-    """Boot Loader Specification entries; the default is the saved one, or else the newest."""
-    found: list[Entry] = []
+def _unified(guest: Guest) -> list[Entry]:
+    """The unified kernel images; systemd-boot lists them beside the entries of files."""
+    found = []
+    for image in uki.images(guest):
+        name = image.path.rpartition("/")[2].removesuffix(".efi")
+        words = tuple(_words(image.line))
+        found.append(
+            Entry(name, name, name, image.path, words, (), image.path, version=image.version, unified=True)
+        )
+    return found
+
+
+def _bls(guest: Guest, environment: dict[str, str], found: list[Entry]) -> list[Entry]:
+    """Boot Loader Specification entries after those `found`; the default is the saved one, or the newest.
+
+    systemd-boot's own choice is a pattern in loader.conf.
+    """
     for folder in BLS_FOLDERS:
         for path in guest.glob(f"{folder}/*.conf"):
             fields: dict[str, list[str]] = {}
@@ -142,9 +161,18 @@ def _bls(guest: Guest, environment: dict[str, str]) -> list[Entry]:
     if not found:
         return []
     saved = environment.get("saved_entry", "")
+    pattern = next((word for path in LOADER_CONF for word in _chosen(text(guest, path) or "")), "")
     chosen = next((entry for entry in found if saved in (entry.id, entry.title)), None)
+    chosen = chosen or next(
+        (e for e in found if pattern and fnmatchcase(e.where.rpartition("/")[2], pattern)), None
+    )
     chosen = chosen or max(found, key=lambda entry: ("rescue" not in entry.id, _version_key(entry.id)))
     return [replace(entry, default=entry is chosen) for entry in found]
+
+
+def _chosen(content: str) -> list[str]:
+    """The `default` of a loader.conf; `@saved` and the like are no file."""
+    return re.findall(r"^default[ \t]+([^@\s]\S*)", content, re.MULTILINE)
 
 
 def _environment(guest: Guest) -> dict[str, str]:
@@ -171,7 +199,9 @@ def default_grub(guest: Guest) -> str | None:
 
 
 def kernel_version(guest: Guest, entry: Entry) -> str:
-    """The version in the kernel's file name, through one link; empty if the name has none."""
+    """The version that the entry or the kernel's file name says, through one link; empty if none does."""
+    if entry.version:
+        return entry.version
     for path in located(entry.kernel):
         target = guest.readlink(path)
         name = (target or path).rpartition("/")[2]

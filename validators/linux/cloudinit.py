@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from validators.guest import Guest, Undecidable, exists, text
-from validators.linux import systemd
+from validators.linux import packages, systemd
 
 PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
 UNITS = ("cloud-init.service", "cloud-init-main.service", "cloud-init-network.service")
+VERSION_FILES = (
+    "/usr/lib/python*/*-packages/cloudinit/version.py",
+    "/usr/local/lib/python*/*-packages/cloudinit/version.py",
+)
+_VERSION = re.compile(r"^__VERSION__\s*=\s*['\"]([0-9.]+)", re.MULTILINE)
 FILES = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
 
 
 def installed(guest: Guest) -> bool:
     return any(exists(guest, path) for path in PROGRAMS)
+
+
+def version(guest: Guest) -> str | None:
+    """What the package says, or else cloud-init's own file; None if neither does."""
+    try:
+        package = packages.installed(guest, "cloud-init")
+    except Undecidable:
+        package = None
+    if package:
+        return package.version
+    for pattern in VERSION_FILES:
+        for path in guest.glob(pattern):
+            found = _VERSION.search(text(guest, path) or "")
+            if found:
+                return found[1]
+    return None
 
 
 def starts(guest: Guest) -> bool:

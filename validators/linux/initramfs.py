@@ -15,6 +15,9 @@ UNPACKED_LIMIT = 1 << 30  # bytes after decompression; more is a bomb or a rescu
 CHUNK = 1 << 18
 NEWC = (b"070701", b"070702")
 HEADER_BYTES = 110
+LZ4_LEGACY = b"\x02\x21\x4c\x18"
+LZ4_BLOCK = 8 << 20  # bytes; every block unpacks to this, the last one to less
+LZ4_MOST = LZ4_BLOCK + LZ4_BLOCK // 255 + 16  # bytes of a block that does not compress
 NAME_LIMIT = 4096
 TRAILER = "TRAILER!!!"
 
@@ -67,9 +70,13 @@ def names(data: bytes) -> Iterator[str]:
             yield from reader.archive()
             rest = rest[reader.position :]
             continue
-        decompressor = _decompressor(bytes(rest[:6]))
+        magic = bytes(rest[:6])
         unused: list[int] = []
-        reader = _Reader(_unpacked(decompressor, rest, unused), budget)
+        if magic.startswith(LZ4_LEGACY):
+            pieces = _lz4_blocks(rest, unused)
+        else:
+            pieces = _unpacked(_decompressor(magic), rest, unused)
+        reader = _Reader(pieces, budget)
         while reader.skip_zeros():
             yield from reader.archive()
         if not unused:
@@ -86,8 +93,12 @@ def _decompressor(magic: bytes) -> _Decompressor:
         return bz2.BZ2Decompressor()
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
         return _zstd()
-    kind = "lz4" if magic.startswith((b"\x02\x21\x4c\x18", b"\x04\x22\x4d\x18")) else "an unknown method"
-    raise Undecidable(f"the initramfs is compressed with {kind}, which this version does not unpack")
+    if magic.startswith(b"\x04\x22\x4d\x18"):
+        from lz4.frame import LZ4FrameDecompressor
+
+        frame: _Decompressor = LZ4FrameDecompressor()
+        return frame
+    raise Undecidable("the initramfs is compressed with an unknown method")
 
 
 def _zstd() -> _Decompressor:
@@ -97,6 +108,26 @@ def _zstd() -> _Decompressor:
         from backports import zstd
     decompressor: _Decompressor = zstd.ZstdDecompressor()
     return decompressor
+
+
+def _lz4_blocks(data: memoryview, unused: list[int]) -> Iterator[bytes]:
+    """The pieces of lz4's first format, which the kernel uses: blocks after their lengths, without an end."""
+    from lz4.block import LZ4BlockError, decompress
+
+    at = len(LZ4_LEGACY)
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        if not 0 < length <= LZ4_MOST:  # padding, or the next archive
+            break
+        block = bytes(data[at + 4 : at + 4 + length])
+        if len(block) < length:
+            raise Undecidable("the initramfs ends in the middle of its compressed part")
+        try:
+            yield decompress(block, uncompressed_size=LZ4_BLOCK)
+        except LZ4BlockError as error:
+            raise Undecidable(f"the initramfs cannot be unpacked: {error}") from None
+        at += 4 + length
+    unused.append(len(data) - at)
 
 
 def _unpacked(decompressor: _Decompressor, data: memoryview, unused: list[int]) -> Iterator[bytes]:
@@ -111,7 +142,7 @@ def _unpacked(decompressor: _Decompressor, data: memoryview, unused: list[int]) 
                 if not piece:
                     raise Undecidable("the initramfs ends in the middle of its compressed part")
             yield decompressor.decompress(piece, CHUNK)
-    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError) as error:
         raise Undecidable(f"the initramfs cannot be unpacked: {error}") from None
     except Exception as error:
         if type(error).__name__ != "ZstdError":

@@ -5,16 +5,35 @@ from __future__ import annotations
 import re
 
 from validators.guest import Guest, Undecidable, text
-from validators.linux import boot, initramfs
+from validators.linux import boot, initramfs, uki
+from validators.linux.versions import numbers
 
 MODULE = re.compile(r"([^/]+)\.ko(?:\.(?:xz|gz|zst|bz2))?$")
+# Where distributions keep the configuration: beside the kernel, beside its modules, with its headers.
+CONFIGURATIONS = (
+    "/boot/config-{}",
+    "/lib/modules/{}/config",
+    "/usr/lib/modules/{}/config",
+    "/usr/boot/config-{}",
+    "/lib/modules/{}/build/.config",
+    "/usr/src/linux-headers-{}/.config",
+    "/usr/src/kernels/{}/.config",
+)
+
+
+def booted(guest: Guest) -> tuple[boot.Entry, str]:
+    """What boots when nobody touches the menu, and its kernel's version. Raises Undecidable if unknown."""
+    for entry in boot.defaults(guest):
+        version = boot.kernel_version(guest, entry)
+        if numbers(version):
+            return entry, version
+    raise Undecidable("which kernel boots was not found")
 
 
 def configuration(guest: Guest, version: str) -> dict[str, str]:
     """The `CONFIG_…` options that are set; empty if the kernel's configuration is not in the image."""
-    places = (f"/boot/config-{version}", f"/lib/modules/{version}/config")
-    for path in places:
-        content = text(guest, path)
+    for place in CONFIGURATIONS:
+        content = text(guest, place.format(version))
         if content:
             return dict(re.findall(r"^(CONFIG_\w+)=(.*)$", content, re.MULTILINE))
     return {}
@@ -35,15 +54,26 @@ def on_disk(guest: Guest, version: str) -> set[str]:
 def loaded_early(guest: Guest, entry: boot.Entry, wanted: set[str]) -> set[str]:
     """Those of `wanted` that are in the entry's initramfs; stops reading when all are found."""
     found: set[str] = set()
+    if entry.unified:
+        return _found(uki.initramfs(guest, entry.kernel, initramfs.COMPRESSED_LIMIT), wanted)
     for image in entry.initrds:
         path = next((place for place in boot.located(image) if guest.stat(place)), None)
         if path is None:
             raise Undecidable(f"{entry.where} names the initramfs {image}, which is not in the image")
-        for name in initramfs.names(guest.read(path, initramfs.COMPRESSED_LIMIT) or b""):
-            if MODULE.search(name):
-                found |= {_plain(name)} & wanted
-                if found == wanted:
-                    return found
+        found |= _found(guest.read(path, initramfs.COMPRESSED_LIMIT) or b"", wanted - found)
+        if found == wanted:
+            break
+    return found
+
+
+def _found(image: bytes, wanted: set[str]) -> set[str]:
+    """Those of `wanted` in one initramfs; it is read no further than needed."""
+    found: set[str] = set()
+    for name in initramfs.names(image):
+        if MODULE.search(name):
+            found |= {_plain(name)} & wanted
+            if found == wanted:
+                break
     return found
 
 

@@ -8,7 +8,7 @@ from configparser import ConfigParser, Error
 from dataclasses import dataclass
 from typing import Any
 
-from validators.guest import Guest, lines, text
+from validators.guest import Guest, Undecidable, lines, text
 from validators.linux import cloudinit
 from validators.linux.release import assignments
 
@@ -83,21 +83,21 @@ def _netplan(guest: Guest) -> Iterator[Card]:
 
 def _networkd(guest: Guest) -> Iterator[Card]:
     for file in guest.glob("/etc/systemd/network/*.network"):
-        fields = _sections(text(guest, file) or "")
+        fields = _sections(file, text(guest, file) or "")
         name = fields.get("match.name", "*")
         mac = fields.get("match.macaddress", "") or fields.get("match.permanentmacaddress", "")
         dhcp = fields.get("network.dhcp", "no").casefold() in ("yes", "true", "ipv4", "both", "1", "on")
         static = ("network.address" in fields or "address.address" in fields) and not dhcp
         yield Card(name, file, dhcp, static, True, mac)
     for file in guest.glob("/etc/systemd/network/*.link"):
-        mac = _sections(text(guest, file) or "").get("match.macaddress", "")
+        mac = _sections(file, text(guest, file) or "").get("match.macaddress", "")
         if mac:
             yield Card("a card", file, mac=mac, on_boot=False)
 
 
 def _network_manager(guest: Guest) -> Iterator[Card]:
     for file in guest.glob("/etc/NetworkManager/system-connections/*"):
-        fields = _sections(text(guest, file) or "")
+        fields = _sections(file, text(guest, file) or "")
         if fields.get("connection.type") not in ("ethernet", "802-3-ethernet"):
             continue
         method = fields.get("ipv4.method", "auto")
@@ -122,13 +122,21 @@ def _ifcfg(guest: Guest) -> Iterator[Card]:
         yield Card(name, file, protocol.startswith("dhcp"), static, on_boot, mac)
 
 
-def _sections(content: str) -> dict[str, str]:
-    """An INI file as `section.key` in small letters; the last value wins, as in systemd's and NM's files."""
+def _sections(file: str, content: str) -> dict[str, str]:
+    """An INI file as `section.key` in small letters; the last value wins, as in systemd's and NM's files.
+
+    Raises Undecidable for a file that is none: what the card does then is its program's own affair.
+    """
     parser = ConfigParser(interpolation=None, strict=False, delimiters=("=",), allow_no_value=True)
     try:
         parser.read_string(content)
-    except (Error, ValueError, AttributeError):  # the last: a continued line under a key without a value
-        return {}
+    except (
+        Error,
+        ValueError,
+        AttributeError,
+    ) as error:  # the last: a line goes on under nothing
+        line = getattr(error, "lineno", None) or next((n for n, _ in getattr(error, "errors", [])), "")
+        raise Undecidable(f"{file} is no INI file{f' at line {line}' if line else ''}") from None
     return {
         f"{section}.{key}".casefold(): value or ""
         for section in parser.sections()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from validators.guest import Guest, text
+from validators.linux.versions import numbers
 
 # ID or ID_LIKE → the family whose paths and commands apply.
 FAMILIES = {
@@ -58,6 +60,21 @@ def read(guest: Guest) -> Release:
         fields.get("PRETTY_NAME", fields.get("NAME", "")),
         tuple(fields.get("ID_LIKE", "").casefold().split()),
     )
+
+
+def listed(release: Release, rows: Sequence[str]) -> bool | None:
+    """Whether a release is on a list of them; None if it is newer than all the list has of its distribution.
+
+    A row is `rhel 8.6+`: distribution and version, which counts for what it begins, with `+` also for all
+    that is newer within the same major version.
+    """
+    have = numbers(release.version)
+    known = [row.split()[1] for row in rows if row.split()[0] == release.id]
+    for version in known:
+        least = numbers(version)
+        if have[: len(least)] == least or (version.endswith("+") and have[:1] == least[:1] and have >= least):
+            return True
+    return None if known and have > max(numbers(version) for version in known) else False
 
 
 def assignments(content: str) -> dict[str, str]:

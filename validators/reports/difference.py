@@ -20,7 +20,8 @@ TITLES = {
     "facts": "Same outcome, other facts",
 }
 STYLES = {"worse": "bold red", "better": "green", "other": "yellow", "facts": "bold"}
-NAMED = ("path", "bytes_read", "partitions")  # differ for every version, or are shown one by one
+# They differ for every version, or are shown one by one.
+NAMED = ("path", "bytes_read", "partitions", "logical_volumes")
 
 
 class Side(TypedDict):
@@ -141,11 +142,14 @@ def _facts(old: DiskFacts, new: DiskFacts) -> list[FactChange]:
 
 
 def _flat(disk: DiskFacts) -> dict[str, Any]:
-    """Fact → value, with a line for each fact of each partition."""
+    """Fact → value, with a line for each fact of each partition and volume."""
     facts: dict[str, Any] = {name: value for name, value in disk.items() if name not in NAMED}
     for part in disk["partitions"]:
         for name, value in part.items():
             facts[f"partition {part['number']}: {name}"] = value
+    for volume in disk["logical_volumes"]:
+        for name, value in volume.items():
+            facts[f"volume {volume['name']}: {name}"] = value
     return facts
 
 

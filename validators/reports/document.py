@@ -44,6 +44,15 @@ class PartitionFacts(TypedDict):
     label: str
 
 
+class VolumeFacts(TypedDict):
+    """A logical volume of LVM; `name` is group and volume."""
+
+    name: str
+    size_bytes: int
+    content: str
+    label: str
+
+
 class DiskFacts(TypedDict):
     """`reason` says why no system was read; `bytes_read` is what judging took, null where nobody counts."""
 
@@ -58,6 +67,7 @@ class DiskFacts(TypedDict):
     os: Literal["linux", "windows"] | None
     partition_table: Literal["gpt", "mbr", "none"]
     partitions: list[PartitionFacts]
+    logical_volumes: list[VolumeFacts]
     problems: list[str]
     reason: str
     bytes_read: int | None
@@ -96,6 +106,8 @@ class Document(TypedDict):
 def build(judgement: Judgement) -> Document:
     """The document of one judgement."""
     count = Counter(outcome.status for outcome in judgement.outcomes)
+    # The OS disk first, then by LUN, however the shell ordered the files.
+    disks = sorted(judgement.disks, key=lambda disk: (disk.role != "os", disk.lun or 0))
     return {
         "verdict": judgement.verdict,
         "profile": judgement.profile,
@@ -106,7 +118,7 @@ def build(judgement: Judgement) -> Document:
         "summary": {status.value: count[status] for status in Status if count[status]},
         "undecided": _undecided(judgement),
         "waivers": [{"rule": name, "why": why} for name, why in sorted(judgement.waived.items())],
-        "disks": [_disk(disk, judgement.bytes_read.get(disk.path)) for disk in judgement.disks],
+        "disks": [_disk(disk, judgement.bytes_read.get(disk.path)) for disk in disks],
         "outcomes": [_outcome(outcome) for outcome in judgement.outcomes],
     }
 
@@ -179,6 +191,15 @@ def _disk(disk: Disk, bytes_read: int | None) -> DiskFacts:
                 "label": part.content.label,
             }
             for part in disk.table.partitions
+        ],
+        "logical_volumes": [
+            {
+                "name": part.name,
+                "size_bytes": part.size,
+                "content": part.content.kind,
+                "label": part.content.label,
+            }
+            for part in disk.logical
         ],
         "problems": [*container.problems, *disk.table.problems],
         "reason": disk.reason,

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from importlib import resources
 
 from validators import catalogue
-from validators.catalogue import DISK_SUBJECTS
+from validators.catalogue import SUBJECTS
 from validators.explain import SUBJECT_TITLES
 from validators.outcome import GRADERS
 from validators.reports.document import Document, OutcomeFacts
-from validators.reports.partmap import COLOURS, OTHER, pieces
+from validators.reports.partmap import COLOURS, OTHER, TYPES, pieces
 from validators.reports.text import SEVERITIES, TITLES, name, printable, size
 
 
@@ -34,6 +34,7 @@ def render(document: Document) -> str:
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     environment.filters.update(size=size, name=name, colour=lambda content: COLOURS.get(content, OTHER))
+    environment.globals["types"] = TYPES
     return environment.get_template("report.html.j2").render(
         document=document,
         titles=TITLES,
@@ -53,7 +54,7 @@ def _groups(document: Document) -> Iterator[tuple[str, list[OutcomeFacts]]]:
     """What the rules judge, and their outcomes: what is not met first, then the heaviest."""
     order = list(TITLES)
     rules = catalogue.rules()
-    for subject in DISK_SUBJECTS:
+    for subject in SUBJECTS:
         found = [one for one in document["outcomes"] if rules[one["rule"]].subject == subject]
         if found:
             found.sort(key=lambda one: (order.index(one["status"]), SEVERITIES.index(one["severity"])))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from validators import catalogue
+from validators import catalogue, explain
 from validators.catalogue import Rule
 from validators.reports.document import Document, OutcomeFacts
 from validators.reports.text import name, place, printable
@@ -56,15 +56,18 @@ def render(document: Document) -> str:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    fix = rule.fix.get("any", "")
+    remedies = explain.fixes(rule)
+    listed = "".join(f"\n- {one}" for one in remedies)
+    address = next((url for cited in rule.sources if (url := catalogue.source(cited).url)), "")
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.why},
         "help": {
-            "text": f"{rule.why} Fix: {fix}",
-            "markdown": f"{rule.why}\n\n**Fix:** {fix}\n\n[{rule.id}](docs/rules.md#{rule.id.lower()})",
+            "text": f"{rule.why} Fix: {'; '.join(remedies)}. `vmoffer rules {rule.id}` says more.",
+            "markdown": f"{rule.why}\n\n**Fix**\n{listed}\n\n[{rule.id}](docs/rules.md#{rule.id.lower()})",
         },
+        **({"helpUri": address} if address else {}),
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
         "properties": {"tags": [rule.subject, *rule.graders], "sources": list(rule.sources)},
     }
@@ -100,4 +103,6 @@ def _result(
 
 
 def _uri(path: str) -> str:
+    if "://" in path:  # a remote disk: no path of a file keeps two slashes
+        return path
     return Path(path).as_uri() if path.startswith("/") else quote(path.encode("utf-8", "surrogateescape"))

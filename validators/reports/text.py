@@ -32,6 +32,9 @@ def write(document: Document, console: Console, *, full: bool = False) -> None:
     waived = {waiver["rule"]: waiver["why"] for waiver in document["waivers"]}
     for disk in document["disks"]:
         _line(console, disk_title(disk), "bold")
+        if "://" in disk["path"] and disk["bytes_read"] is not None:
+            part = disk["bytes_read"] / (disk["file_bytes"] or 1)
+            _line(console, f"  {size(disk['bytes_read'])} of it were read over the network ({part:.2%})", "")
     for status in list(TITLES)[: None if full else 3]:
         found = [outcome for outcome in document["outcomes"] if outcome["status"] == status]
         if found:
@@ -40,7 +43,8 @@ def write(document: Document, console: Console, *, full: bool = False) -> None:
         for outcome in in_order(found):
             _outcome(console, outcome, waived.get(outcome["rule"]))
     console.print()
-    style = STYLES["fail" if document["verdict"] == "fail" else "pass"]
+    passed: StatusName = "warn" if document["undecided"] else "pass"
+    style = STYLES["fail" if document["verdict"] == "fail" else passed]
     _line(console, f"{document['verdict'].upper()} ({document['profile']}): {counts(document)}", style)
     if document["undecided"]:
         names = ", ".join(document["undecided"])

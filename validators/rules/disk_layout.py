@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 from generator.generation import Generation
+from validators import pe
 from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
 from validators.disk import Disk
 from validators.guest import Guest, Kind, Undecidable, text
 from validators.linux import elf, fstab, release
+from validators.linux.versions import numbers
 from validators.outcome import Severity
 from validators.partitions import BIOS_BOOT, ROOT_TYPES, SECTOR, Partition
-from validators.windows import pe
 from validators.windows import release as windows_release
 
 FIRST_FREE_LBA = 2048  # everything below is kept empty on a GPT OS disk, but for the table itself
@@ -157,9 +158,15 @@ def is_the_declared_system(case: Case) -> Answer:
         return _is_the_declared_windows(case.guest, declared.version)
     found = release.read(case.guest)
     known = {"alma": "almalinux", "oracle": "ol"}.get(declared.distribution, declared.distribution)
-    if declared.distribution == "other" or not found.id or found.id.startswith(known):
+    other = declared.distribution == "other" or not found.id
+    if other or (found.id.startswith(known) and _same_release(found.version, declared.version)):
         return met(f"{found.name or declared.family}, as declared")
     return warned(f"the plan says {declared.distribution} {declared.version}, the disk holds {found.name}")
+
+
+def _same_release(found: str, declared: str) -> bool:
+    """Whether the versions agree as far as both say: 9 and 9.4 do, 12 and 13 do not."""
+    return all(one == other for one, other in zip(numbers(found), numbers(declared), strict=False))
 
 
 def _is_the_declared_windows(guest: Guest, version: str) -> Answer:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from generator.generation import Generation
 from validators.check import Answer, Case, met, rule, skipped, unmet, warned
-from validators.guest import Undecidable
-from validators.linux import boot, elf, kernel
-from validators.linux.versions import at_least, numbers
+from validators.guest import Undecidable, exists, lines
+from validators.linux import boot, elf, kernel, release, systemd
+from validators.linux.versions import at_least
 from validators.outcome import Status
 
 HYPERV_MODULES = {
@@ -20,6 +20,13 @@ KEYBOARD = ("hyperv_keyboard", "CONFIG_HYPERV_KEYBOARD")  # LISA alone asks for 
 OTHER_MODULES = {"nvme": "CONFIG_BLK_DEV_NVME", "nvme_core": "CONFIG_NVME_CORE"}
 NVME_TIMEOUT = "nvme_core.io_timeout=240"
 QUIET = ("rhgb", "quiet", "crashkernel=auto")
+UDEV_FOLDERS = ("/etc/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
+UNMANAGED_RULES = ("68-azure-sriov-nm-unmanaged.rules", "10-azure-unmanaged-sriov.rules")
+NETWORK_MANAGER = (
+    "/etc/NetworkManager/NetworkManager.conf",
+    "/etc/NetworkManager/conf.d/*.conf",
+    "/usr/lib/NetworkManager/conf.d/*.conf",
+)
 FORBIDDEN = ("libata.atapi_enabled=0", "reserve=0x1f0,0x8")
 
 
@@ -112,16 +119,6 @@ def kernel_options(case: Case) -> Answer:
     return unmet(f"{', '.join(missing)} not set", version) if missing else met("both are set", version)
 
 
-@rule("LNX-KERN-009")
-def kernel_resists_sack(case: Case) -> Answer:
-    _, version = _kernel(case)
-    if at_least(version, case.rule.limits["fixed_in"]):
-        return met(f"kernel {version}")
-    if not at_least(version, case.rule.limits["oldest_fixed"]):
-        return unmet(f"kernel {version}")
-    raise Undecidable(f"kernel {version}: whether the distribution has patched it is in its advisories")
-
-
 @rule("LNX-KERN-010")
 def kernel_has_storage_patches(case: Case) -> Answer:
     _, version = _kernel(case)
@@ -145,13 +142,21 @@ def boots_from_nvme(case: Case) -> Answer:
         return skipped("the plan does not declare NVMe")
     if case.generation is Generation.GEN1:
         return unmet("NVMe needs generation 2")
+    system = release.read(case.guest)
+    listed = release.listed(system, case.rule.limits["systems"])
+    if listed is False:
+        return unmet(
+            f"{system.name or system.id or 'an unknown system'} is not on the list of supported systems"
+        )
     line = _line(case, lambda e: "" if NVME_TIMEOUT in e.arguments else f"no {NVME_TIMEOUT}", NVME_TIMEOUT)
     if line.status is not Status.PASS:
         return line
     entry, version = _kernel(case)
     wanted = {"nvme", "nvme_core"} - _built_in(case, version)
     missing = sorted(wanted - kernel.loaded_early(case.guest, entry, wanted)) if wanted else []
-    return unmet(f"kernel {version} boots without {', '.join(missing)}") if missing else line
+    if missing:
+        return unmet(f"kernel {version} boots without {', '.join(missing)}")
+    return line if listed else warned(f"{system.name} is newer than the list of supported systems")
 
 
 @rule("LNX-AN-001")
@@ -165,16 +170,24 @@ def has_accelerated_drivers(case: Case) -> Answer:
     missing = [name for name in ("mlx4_core", "mlx5_core") if name not in have]
     if missing:
         return unmet(f"kernel {version} has no {' and no '.join(missing)}")
-    return met(f"kernel {version} has both") if "mana" in have else warned(f"kernel {version} has no mana")
+    if "mana" not in have:
+        return warned(f"kernel {version} has no mana")
+    if systemd.started_by(case.guest, "NetworkManager.service") and not _leaves_functions_alone(case):
+        return warned("NetworkManager would take over the virtual function: no rule leaves it alone")
+    return met(f"kernel {version} has mlx4_core, mlx5_core and mana")
 
 
-@rule("LNX-TL-001")
-def is_signed(case: Case) -> Answer:
-    if case.sku is None or not case.sku.properties.trusted_launch:
-        return skipped("the plan does not declare Trusted Launch")
-    if case.generation is Generation.GEN1:
-        return unmet("Trusted Launch needs generation 2")
-    raise Undecidable("signatures of boot loader and kernel are not read yet")
+def _leaves_functions_alone(case: Case) -> bool:
+    """A udev rule of the distribution or of azure-vm-utils, or NetworkManager's own setting."""
+    if any(exists(case.guest, f"{folder}/{name}") for folder in UDEV_FOLDERS for name in UNMANAGED_RULES):
+        return True
+    settings = (
+        line
+        for place in NETWORK_MANAGER
+        for path in case.guest.glob(place)
+        for line in lines(case.guest, path)
+    )
+    return any(line.startswith("unmanaged-devices") and "driver:mlx5_core" in line for line in settings)
 
 
 def _built_in(case: Case, version: str) -> set[str]:
@@ -212,8 +225,4 @@ def _has(entry: boot.Entry, unwanted: tuple[str, ...]) -> str:
 
 
 def _kernel(case: Case) -> tuple[boot.Entry, str]:
-    for entry in boot.defaults(case.guest):
-        version = boot.kernel_version(case.guest, entry)
-        if numbers(version):
-            return entry, version
-    raise Undecidable("which kernel boots was not found")
+    return kernel.booted(case.guest)

@@ -17,6 +17,11 @@ LIBCRYPTO = (
     "/lib64/libcrypto.so.*",
 )
 LIBRARY_LIMIT = 32 << 20  # bytes
+# The program first, as graders ask it. Red Hat has the library apart, SUSE and Debian one for each series.
+OPENSSL = (
+    "openssl", "openssl-3", "openssl-1_1", "openssl-1_0_0", "openssl-libs", "libopenssl3", "libopenssl1_1",
+    "libssl3", "libssl3t64", "libssl1.1", "libcrypto3",
+)  # fmt: skip
 PYTHONS = ("/usr/bin/python3", "/usr/libexec/platform-python", "/usr/bin/python", "/usr/bin/python2")
 PYTHON_NAME = re.compile(r"python(\d\.\d{1,2})$")
 PYASN1 = ("/usr/lib/python*/*-packages/pyasn1", "/usr/lib64/python*/*-packages/pyasn1")
@@ -75,7 +80,7 @@ def omi_is_safe(case: Case) -> Answer:
 
 def _openssl(guest: Guest) -> tuple[str, str]:
     try:
-        package = packages.installed(guest, "openssl", "libssl3", "libssl3t64", "libssl1.1")
+        package = packages.installed(guest, *OPENSSL)
     except Undecidable:
         package = None
     if package:

@@ -19,7 +19,7 @@ RESOURCE_DISK = ("/mnt/", "/mnt/resource/")  # where Azure's temporary disk is m
 def no_swap_partition(case: Case) -> Answer:
     if case.disk.blocks is None:
         raise Undecidable(case.disk.reason)
-    found = [part.title for part in case.disk.table.partitions if part.is_swap]
+    found = [part.title for part in case.disk.places if part.is_swap]
     if found:
         return unmet(f"swap on {', '.join(found)}", found[0])
     # The guide of 2015 alone speaks of data disks.
@@ -27,14 +27,16 @@ def no_swap_partition(case: Case) -> Answer:
         f"{disk.path.name}: {part.title}"
         for disk in case.disks
         if disk.role == "data"
-        for part in disk.table.partitions
+        for part in disk.places
         if part.is_swap
     ]
     if on_data and "guide-2015" in case.graders:
         return unmet(f"swap on a data disk: {shown(on_data)}", graders=("guide-2015",))
-    if any(part.is_lvm for part in case.disk.table.partitions):
-        raise Undecidable("no swap partition, but the volumes inside LVM were not read (DSK-LVM-001)")
-    return met(f"none of {len(case.disk.table.partitions)} partitions is swap")
+    closed = [part.title for part in case.disk.places if part.content.kind in ("luks", "unreadable")]
+    if closed:
+        raise Undecidable(f"no swap partition, but {shown(closed)} cannot be looked into")
+    volumes = f" and {len(case.disk.logical)} logical volumes" if case.disk.logical else ""
+    return met(f"none of {len(case.disk.table.partitions)} partitions{volumes} is swap")
 
 
 @rule("LNX-SWAP-002")

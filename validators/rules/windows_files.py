@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from validators import pe
 from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet
 from validators.guest import Guest, Kind, Undecidable, exists, lines, text, walk
 from validators.outcome import Severity
+from validators.pe import Version
 from validators.rules.windows import FEATURES, roles
-from validators.windows import pe, release, settings
-from validators.windows.pe import Version
+from validators.windows import release, settings
 
 KERNEL = "/Windows/System32/ntoskrnl.exe"
 DRIVERS = "/Windows/System32/drivers"

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from vmoffer.size import Size
+
 if TYPE_CHECKING:
     from validators.vhd import Container
 
-UNITS = {"M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 WORDS = {True: "yes", False: "no", None: "unknown"}
-
-
-class Size(click.ParamType[int]):
-    """A whole number of MiB, GiB or TiB: `512M`, `32G`, `1T`."""
-
-    name = "size"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = re.fullmatch(r"([1-9][0-9]{0,6})([MGT])(?:i?B)?", str(value).strip(), re.IGNORECASE)
-        if found is None:
-            self.fail(f"{value!r} is no size; write it like 32G (or 512M, 1T)", param, ctx)
-        return int(found[1]) * UNITS[found[2].upper()]
 
 
 @click.group()

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 @click.command("lint")
 @click.argument("skus", nargs=-1, metavar="[SKU]...")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--profile", type=click.Choice(["strict", "guide-2015"]), default="strict", show_default=True)
 @click.pass_context
-def command(ctx: click.Context, skus: tuple[str, ...], form: str) -> None:
+def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) -> None:
     """Check definitions against the schema and the rules for offers, plans and disks.
 
     SKU is offer/plan or a path to a YAML file; without one, all of skus/ is checked. Exits with 2 when a
-    definition cannot be used, with 1 when one breaks a rule.
+    definition cannot be used, with 1 when one breaks a rule. The profile chooses today's rules or those of
+    the guide of 2015.
 
     \b
     Example: vmoffer lint demo/debian-12
@@ -41,7 +43,7 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str) -> None:
     chosen = [definition for definition in read.definitions if definition.path in wanted]
     problems = [problem for problem in read.problems if problem.file in wanted] + unusable(chosen)
     files = {str(path) for path in wanted}
-    findings = [one for one in lint(read.definitions) if one.where.rpartition(":")[0] in files]
+    findings = [one for one in lint(read.definitions, profile) if one.where.rpartition(":")[0] in files]
     status = 2 if problems else 1 if any(one.status == "fail" for one in findings) else 0
     click.echo(_json(problems, findings, status) if form == "json" else _text(problems, findings, wanted))
     ctx.exit(status)

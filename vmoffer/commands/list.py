@@ -1,4 +1,4 @@
-"""`vmoffer list`: the catalogue of SKUs."""
+"""`vmoffer list`: the catalogue of SKUs, all of it or what changed, for people and for pipelines."""
 
 from __future__ import annotations
 
@@ -8,41 +8,68 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from generator.catalogue import Definition
+    from generator.changes import Changed
+
+FORMATS = ("text", "json", "github", "azure-pipelines")
 
 
 @click.command("list")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(form: str) -> None:
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True,
+              help="github and azure-pipelines: a matrix of jobs, on one line.")  # fmt: skip
+@click.option(
+    "--changed-since", "since", metavar="REV", help="Only what makes another image than at this commit."
+)
+@click.option(
+    "--also", multiple=True, metavar="PATH", help="With --changed-since: a change there touches every SKU."
+)
+@click.option(
+    "--builder", type=click.Choice(["qemu", "azure-arm"]), help="Only SKUs and jobs of this builder."
+)
+def command(form: str, since: str | None, also: tuple[str, ...], builder: str | None) -> None:
     """Show the SKUs in skus/ with their versions, builders and addresses in the Marketplace.
 
     \b
-    Example: vmoffer list --format json
+    Example: vmoffer list --changed-since origin/main --format json
     """
-    from generator import catalogue
+    from generator import catalogue, changes, matrix
     from generator.load import Invalid
+    from generator.model import Builder
 
     read = catalogue.scan(catalogue.files())
-    rows = [_row(definition) for definition in read.definitions]
-    click.echo(json.dumps(rows, indent=2, ensure_ascii=False) if form == "json" else _table(rows))
+    if since is None:
+        shown = [changes.Changed(one, one.sku.builders, []) for one in read.definitions]
+    else:
+        shown = changes.since(since, read.definitions, list(also))
+    wanted = [Builder(builder)] if builder else list(Builder)
+    shown = [one for one in shown if set(one.builders) & set(wanted)]
+    pairs = [(one.definition.sku.id, each) for one in shown for each in one.builders if each in wanted]
+    if form == "github":
+        click.echo(json.dumps(matrix.github(matrix.jobs(pairs))))
+    elif form == "azure-pipelines":
+        click.echo(json.dumps(matrix.azure_pipelines(matrix.jobs(pairs))))
+    elif form == "json":
+        click.echo(json.dumps([_row(one) for one in shown], indent=2, ensure_ascii=False))
+    elif shown:
+        click.echo(_table([_row(one) for one in shown]))
     if read.problems:
         raise Invalid(read.problems)
 
 
-def _row(definition: Definition) -> dict[str, Any]:
-    sku = definition.sku
-    return {
+def _row(shown: Changed) -> dict[str, Any]:
+    sku = shown.definition.sku
+    row = {
         "sku": sku.id,
         "title": sku.plan.title,
         "version": sku.version,
         "generations": [str(generation) for generation in sku.generations],
         "system": sku.os.friendly_name,
-        "builders": [str(builder) for builder in sku.builders],
+        "builders": [str(builder) for builder in shown.builders],
         "data_disks": len(sku.data_disks),
         "marketplace_url": sku.marketplace_url,
         "preview_url": sku.preview_url,
-        "definition": str(definition.path),
+        "definition": str(shown.definition.path),
     }
+    return row | ({"because": shown.because} if shown.because else {})
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -52,11 +79,12 @@ def _table(rows: list[dict[str, Any]]) -> str:
         count = row["data_disks"]
         disks = f", {count} data disk{'s' if count > 1 else ''}" if count else ""
         made = f"{' '.join(row['generations'])} by {', '.join(row['builders'])}{disks}"
+        because = f"\n  changed      {', '.join(row['because'])}" if "because" in row else ""
         blocks.append(
             f"{row['sku']}  {row['version']}  {row['title']}\n"
             f"  system       {row['system']}\n"
             f"  images       {made}\n"
             f"  marketplace  {row['marketplace_url']}\n"
-            f"  preview      {row['preview_url']}"
+            f"  preview      {row['preview_url']}{because}"
         )
     return "\n".join(blocks)

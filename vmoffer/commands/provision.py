@@ -11,12 +11,17 @@ import click
 @click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the tree.")
 @click.option("--family", required=True, help="The distribution of the tree: debian, rhel, sles, …")
 @click.option("--step", "wanted", multiple=True, metavar="ID", help="Only this step; may be repeated.")
+@click.option(
+    "--chroot", "inside", is_flag=True, help="Run the tree's own tools as well, inside of it, as root."
+)
 @click.option("--list", "only_list", is_flag=True, help="List the family's steps and run none.")
-def command(root: Path | None, family: str, wanted: tuple[str, ...], only_list: bool) -> None:
+def command(root: Path | None, family: str, wanted: tuple[str, ...], inside: bool, only_list: bool) -> None:
     """Run provisioner steps on the tree in a folder and show what each step changes.
 
     The tree is changed, and nothing outside of it. Files are edited; tools of the guest (packages, boot
-    loader, initramfs) are not run, so that any machine can look at any family.
+    loader, initramfs) are not run, so that any machine can look at any family. With --chroot the folder is a
+    mounted root file system, and the steps run inside of it with its tools, as in the running guest: do that
+    only with a tree you would start as a machine.
 
     \b
     Example:
@@ -34,8 +39,10 @@ def command(root: Path | None, family: str, wanted: tuple[str, ...], only_list: 
     if root is None:
         raise Unusable("--root is missing", hint="the folder that holds the tree, or --list")
     full = scratch.check_root(root)
+    if inside:
+        scratch.check_inside(full)
     undeclared = []
-    for result in scratch.run(full, plan):
+    for result in scratch.run(full, plan, inside):
         click.echo(result.said or f"vmoffer: {result.step}: failed")
         for change in result.changes:
             click.echo(scratch.shown(change))

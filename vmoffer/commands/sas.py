@@ -81,15 +81,18 @@ def check(uris: tuple[str, ...], path: Path | None, profile: str, offline: bool,
     Example:
       vmoffer sas check --file build/demo/debian-12/1.0.0/sas.json
     """
-    from publisher import handout, sascheck
+    from publisher import handout, sascheck, submission
     from validators.outcome import Status
 
     given = [line for uri in uris for line in (sys.stdin.read().split() if uri == "-" else [uri])]
-    if path:
-        given += [disk["uri"] for disk in handout.read(path)["disks"]]
+    document = handout.read(path) if path else None
+    if document:
+        given += [disk["uri"] for disk in document["disks"]]
     if not given:
         raise Unusable("no URI to check", hint="vmoffer sas check URI, or --file sas.json")
     found = [outcome for uri in given for outcome in sascheck.check(uri, profile=profile, live=not offline)]
+    if document:
+        found.append(submission.check(document))
     if form == "json":
         click.echo(json.dumps([outcome.as_json() for outcome in found], indent=2))
     else:

@@ -13,17 +13,13 @@ def command(report: bool) -> None:
     """Print the JSON Schema of a SKU definition.
 
     \b
-    Example: vmoffer schema > sku.schema.json
+    Example: vmoffer schema > skus/sku.schema.json
     """
     if report:
         from validators.reports import document
 
-        schema = document.schema()
+        click.echo(json.dumps(document.schema(), indent=2, ensure_ascii=False))
     else:
-        from generator.model import Sku
+        from generator import schema
 
-        schema = {
-            "$schema": "https://json-schema.org/draft/2020-12/schema",
-            **Sku.model_json_schema(by_alias=True),
-        }
-    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
+        click.echo(schema.text(), nl=False)

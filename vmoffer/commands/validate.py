@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -24,7 +25,7 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
 
 
 @click.command()
-@click.argument("disks", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("disks", nargs=-1, required=True)
 @click.option("--sku", help="offer/plan or a definition: compare the disks with what it declares.")
 @click.option(
     "--generation", type=click.Choice([g.value for g in Generation]), help="Default: from the file names."
@@ -54,7 +55,7 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
 @click.pass_context
 def command(
     ctx: click.Context,
-    disks: tuple[Path, ...],
+    disks: tuple[str, ...],
     sku: str | None,
     generation: str | None,
     role: str,
@@ -69,20 +70,27 @@ def command(
 ) -> None:
     """Judge the disks of one image: VHD, raw or qcow2, read without root, mount or boot.
 
+    A disk may be the URL of a blob with its SAS; a small part of it is read, and nothing is stored. `-`
+    takes such URLs from stdin, one a line: other users of this machine can see an argument.
+
     \b
     Exit status 1 if a mandatory rule is not met. Example:
       vmoffer validate build/demo/debian-12/1.0.0/*.vhd --sku demo/debian-12 --out report.html
       vmoffer validate 1.0.0/os.vhd 1.0.1/os.vhd --diff
+      vmoffer validate 'https://contoso.blob.core.windows.net/vhds/os.vhd?sv=…' --role os
     """
     from generator.errors import Unusable
     from validators import engine
     from validators.disk import Role
+    from validators.remote import Place, place
     from validators.reports import document, text
 
     if len(waive) != len(why):
         raise Unusable("every --waive needs its own --why")
-    if diff and len(disks) != 2:
-        raise Unusable(f"--diff compares two disks, OLD and NEW; {len(disks)} were given")
+    given = [line for disk in disks for line in (sys.stdin.read().split() if disk == "-" else [disk])]
+    places = [place(text) for text in given]
+    if diff and len(places) != 2:
+        raise Unusable(f"--diff compares two disks, OLD and NEW; {len(places)} were given")
     _check_formats(form, out, FORMATS[:2] if diff else FORMATS)
     chosen: Role | None = None if role == "auto" else "os" if role == "os" else "data"
     definition = None
@@ -91,7 +99,7 @@ def command(
 
         definition = catalogue.find(sku).sku
 
-    def judged(*paths: Path) -> Document:
+    def judged(*paths: Place) -> Document:
         judgement = engine.judge(
             paths,
             sku=definition,
@@ -106,12 +114,12 @@ def command(
     if diff:
         from validators.reports import difference
 
-        old, new = (judged(disk) for disk in disks)
+        old, new = (judged(disk) for disk in places)
         changes = difference.build(old, new)
         verdict = changes["new"]["verdict"]
         _deliver(form, out, changes, lambda console: difference.write(changes, console))
     else:
-        report = judged(*disks)
+        report = judged(*places)
         verdict = report["verdict"]
         _deliver(form, out, report, lambda console: text.write(report, console, full=full))
     if verdict == "fail":

@@ -14,6 +14,11 @@ source "azure-arm" "gen2" {
   image_offer     = "debian-12"
   image_sku       = "12-gen2"
   image_version   = "latest"
+  plan_info {
+    plan_name      = "12-gen2"
+    plan_product   = "debian-12"
+    plan_publisher = "Debian"
+  }
 
   location          = var.location
   vm_size           = var.vm_size
@@ -60,6 +65,11 @@ source "azure-arm" "gen1" {
   image_offer     = "debian-12"
   image_sku       = "12"
   image_version   = "latest"
+  plan_info {
+    plan_name      = "12"
+    plan_product   = "debian-12"
+    plan_publisher = "Debian"
+  }
 
   location          = var.location
   vm_size           = var.vm_size
@@ -106,6 +116,11 @@ source "azure-arm" "arm64" {
   image_offer     = "debian-12"
   image_sku       = "12-arm64"
   image_version   = "latest"
+  plan_info {
+    plan_name      = "12-arm64"
+    plan_product   = "debian-12"
+    plan_publisher = "Debian"
+  }
 
   location          = var.location
   vm_size           = var.vm_size

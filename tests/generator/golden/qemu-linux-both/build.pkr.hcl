@@ -65,7 +65,7 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen2"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out
@@ -109,7 +109,7 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen1"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out

@@ -64,7 +64,7 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen1"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out

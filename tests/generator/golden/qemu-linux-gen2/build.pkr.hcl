@@ -104,7 +104,7 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen2"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = var.out

@@ -1,4 +1,4 @@
-"""A Windows program's machine and version, from its headers and its version resource; bounded reads only."""
+"""What the headers of a Windows or EFI program say: machine, sections, version; bounded reads only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ SECTIONS_LIMIT = 96  # the most the loader takes
 ENTRIES_LIMIT = 4096  # of one folder of resources
 VERSION_LIMIT = 1 << 16  # bytes of a version resource
 VERSION_TYPE = 16
+CERTIFICATE = struct.Struct("<6xH")  # length, revision, type
+PKCS7 = 2
 FIXED_MARK = struct.pack("<I", 0xFEEF04BD)
 
 Version = tuple[int, int, int, int]
@@ -23,6 +25,8 @@ class _Headers:
     machine: int
     resources: int  # address in memory of the root of the resources; 0 if there are none
     sections: tuple[tuple[int, int, int], ...]  # address, size, offset in the file
+    names: tuple[tuple[str, int], ...]  # of the sections, with the size that is used of each
+    certificates: tuple[int, int]  # offset and length in the file; zeros if there are none
 
 
 def machine(guest: Guest, path: str) -> tuple[str, int] | None:
@@ -31,6 +35,33 @@ def machine(guest: Guest, path: str) -> tuple[str, int] | None:
     if headers is None:
         return None
     return MACHINES.get(headers.machine, (f"PE machine {headers.machine:#x}", 0))
+
+
+def sections(guest: Guest, path: str) -> dict[str, tuple[int, int]] | None:
+    """Offset and length in the file of each section, by name; None if there is no file.
+
+    Raises Undecidable if it is no program.
+    """
+    headers = _headers(guest, path)
+    if headers is None:
+        return None
+    places = zip(headers.names, headers.sections, strict=True)
+    return {name: (offset, min(used, size)) for (name, used), (_, size, offset) in places}
+
+
+def signed(guest: Guest, path: str) -> bool | None:
+    """Whether it carries a PKCS #7 signature, right or not; None if there is no file.
+
+    Raises Undecidable if it is no program.
+    """
+    headers, facts = _headers(guest, path), guest.stat(path)
+    if headers is None or facts is None:
+        return None
+    offset, length = headers.certificates
+    if not offset or length <= CERTIFICATE.size or offset + length > facts.size:
+        return False
+    start = guest.piece(path, offset, CERTIFICATE.size) or b""
+    return len(start) == CERTIFICATE.size and CERTIFICATE.unpack(start)[0] == PKCS7
 
 
 def version(guest: Guest, path: str) -> Version | None:
@@ -62,20 +93,23 @@ def _headers(guest: Guest, path: str) -> _Headers | None:
     try:
         (start,) = struct.unpack_from("<I", head, 60)
         if head[:2] != b"MZ" or head[start : start + 4] != b"PE\0\0":
-            raise Undecidable(f"{path} is no Windows program")
+            raise Undecidable(f"{path} is no Windows or EFI program")
         kind, count, optional = struct.unpack_from("<HH12xH", head, start + 4)
         body = start + 24
         wide = struct.unpack_from("<H", head, body)[0] == 0x20B
         folders = body + (112 if wide else 96)
-        has_resources = struct.unpack_from("<I", head, folders - 4)[0] > 2 and optional >= folders - body + 24
-        resources = struct.unpack_from("<I", head, folders + 16)[0] if has_resources else 0
-        sections = []
+        told = min(struct.unpack_from("<I", head, folders - 4)[0], (optional - folders + body) // 8)
+        resources = struct.unpack_from("<I", head, folders + 16)[0] if told > 2 else 0
+        certificates = struct.unpack_from("<II", head, folders + 32) if told > 4 else (0, 0)
+        sections, names = [], []
         for number in range(min(count, SECTIONS_LIMIT)):
-            _, address, size, offset = struct.unpack_from("<IIII", head, body + optional + number * 40 + 8)
+            at = body + optional + number * 40
+            name, used, address, size, offset = struct.unpack_from("<8sIIII", head, at)
             sections.append((address, size, offset))
+            names.append((name.rstrip(b"\0").decode("ascii", "replace"), used))
     except struct.error:
         raise Undecidable(f"{path}: the headers of the program end early") from None
-    return _Headers(kind, resources, tuple(sections))
+    return _Headers(kind, resources, tuple(sections), tuple(names), (certificates[0], certificates[1]))
 
 
 def _entry(guest: Guest, path: str, headers: _Headers, folder: int, wanted: int | None) -> int:
