@@ -24,7 +24,10 @@ remove_found "crash dumps" /var/crash 1 -name '*'
 remove_found "rotated logs" /var/log 9 -name '*.gz' -o -name '*.xz' -o -name '*.old' -o -name '*.[0-9]'
 
 belongings() {
-    remove "$1/.cache" "$1/.ssh/known_hosts" "$1/.ssh/known_hosts.old" "$1/.azure" "$1/.aws" "$1/.netrc" "$1/.git-credentials"
+    for name in .cache .ssh/known_hosts .ssh/known_hosts.old .azure .aws .config/gcloud .oci .netrc .git-credentials \
+        .terraform.d/credentials.tfrc.json .pypirc .config/gh/hosts.yml .docker/config.json .kube/config; do
+        remove "$1/$name"
+    done
     remove_found "private keys in $1" "$1/.ssh" 1 -name 'id_*'
 }
 each_home belongings

@@ -17,14 +17,20 @@ STUB = re.compile(
     r"""(?:no-[A-Za-z0-9-]+,)*command="echo 'Please login as the user \\"[^"'\\]+\\" rather than the user """
     r"""\\"root\\"\.';echo;sleep \d+(?:;exit \d+)?" """
 )
+# Ends of paths below a home: hosts that were visited, and what opens a cloud, a registry or a store.
 BELONGINGS = (
-    ".ssh/known_hosts", ".ssh/known_hosts.old", ".aws/credentials", ".azure/accessTokens.json",
-    ".azure/msal_token_cache.json", ".azure/azureProfile.json", ".netrc", ".git-credentials",
-    ".docker/config.json", ".kube/config",
+    ".ssh/known_hosts*", ".aws/credentials", ".aws/sso/cache/*", ".azure/accessTokens.json",
+    ".azure/msal_token_cache.*", ".azure/service_principal_entries.*", ".azure/azureProfile.json",
+    "gcloud/credentials.db", "gcloud/application_default_credentials.json", "gcloud/legacy_credentials/*",
+    ".oci/config", ".terraform.d/credentials.tfrc.json", ".netrc", ".git-credentials", ".pypirc",
+    ".config/gh/hosts.yml", ".docker/config.json", ".kube/config",
 )  # fmt: skip
-IDENTITIES = ("/etc/pki/consumer/key.pem", "/etc/zypp/credentials.d/SCCcredentials")
+IDENTITIES = (
+    "/etc/pki/consumer/key.pem", "/etc/pki/consumer/cert.pem", "/etc/zypp/credentials.d/SCCcredentials",
+)  # fmt: skip
 TARGETPW = re.compile(r"^\s*Defaults\s+(?:\S+,\s*)*targetpw", re.MULTILINE)
 NOBODY = 65534
+KEY_BYTES = 64 << 10  # of a file that may be a private key; larger ones are none
 KEY_HEAD_BYTES = 200
 
 
@@ -105,10 +111,12 @@ def no_belongings(case: Case) -> Answer:
     guest = case.guest
     found = [path for path in IDENTITIES if exists(guest, path)]
     for home in accounts.homes(accounts.read(guest)):
-        found += [f"{home}/{name}" for name in BELONGINGS if exists(guest, f"{home}/{name}")]
-        for path in guest.glob(f"{home}/.ssh/*"):
-            facts = guest.stat(path)
-            if facts is not None and facts.kind is Kind.FILE:
+        for path, facts in walk(guest, home):
+            if facts.kind is Kind.DIRECTORY:
+                continue
+            if any(fnmatchcase(path, f"*/{end}") for end in BELONGINGS):
+                found.append(path)
+            elif facts.kind is Kind.FILE and 0 < facts.size <= KEY_BYTES:
                 head = guest.head(path, KEY_HEAD_BYTES) or b""
                 found += [path] if b"PRIVATE KEY-----" in head else []
     if found:
