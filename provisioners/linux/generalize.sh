@@ -81,6 +81,7 @@ sweep() {
         remove_found "DHCP leases" "/var/lib/$folder" 9 -type f
     done
     remove_found "DHCP leases" /var/lib/systemd/network 9 -type f
+    remove_found "DHCP leases" /var/lib/wicked 1 -type f -name 'lease*'
     remove_found "instance network configuration" /etc/netplan 1 -name '50-cloud-init.yaml'
     remove_found "instance network configuration" /etc/network/interfaces.d 1 -name '*cloud-init*'
     remove_found "instance network configuration" /etc/systemd/network 1 -name '*cloud-init*'

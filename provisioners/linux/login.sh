@@ -7,8 +7,11 @@ STEP=login
 
 found=''
 for file in "$ROOT"/etc/ssh/sshd_config "$ROOT"/etc/ssh/sshd_config.d/*.conf; do
-    # Inside Match it concerns the accounts that are named there.
-    if [ -f "$file" ] && awk 'tolower($1) == "match" { exit } tolower($1) == "forcecommand" && tolower($2) !~ /^(none|internal-sftp)$/ { bad = 1 } END { exit !bad }' "$file"; then
+    # Inside Match it concerns the accounts that are named there, unless that is everybody.
+    if [ -f "$file" ] && awk '
+        tolower($1) == "match" { some = tolower($2) != "all" && $3 != "*" }
+        !some && tolower($1) == "forcecommand" && tolower($2) !~ /^(none|internal-sftp)$/ { bad = 1 }
+        END { exit !bad }' "$file"; then
         found="$found ${file#"$ROOT"} (ForceCommand)"
     fi
 done
@@ -21,6 +24,15 @@ for file in "$ROOT"/etc/profile "$ROOT"/etc/bash.bashrc "$ROOT"/etc/bashrc "$ROO
     if [ -f "$file" ] && grep -Ev '^[[:space:]]*#' "$file" | grep -Eq "$asks"; then
         found="$found ${file#"$ROOT"} (asks a question)"
     fi
+done
+# The shell that useradd gives to the customer's account.
+for pair in /etc/default/useradd:SHELL /etc/adduser.conf:DSHELL; do
+    file=${pair%:*}
+    shell=$(sed -n "s/^${pair#*:}=//p" "$ROOT$file" 2>/dev/null | tail -n 1 | tr -d "\"'")
+    case ${shell##*/} in
+        '' | sh | bash | dash | zsh | ksh | fish) ;;
+        *) found="$found $file (new accounts get $shell)" ;;
+    esac
 done
 if [ -n "$found" ]; then
     [ "$ALLOW" = yes ] || fail "a login is taken over by$found"
