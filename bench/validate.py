@@ -110,7 +110,9 @@ def main(vhd: Path) -> None:
 
 
 def guestfish(vhd: Path, ours: float) -> None:
-    """The same disk through libguestfs, five files only; it needs a kernel that supermin finds.
+    """The same disk through libguestfs, five files only.
+
+    It boots a kernel: the newest in /boot, or the one that SUPERMIN_KERNEL and SUPERMIN_MODULES name.
 
     Its QEMU is told to emulate where the processor has no virtualization: /dev/kvm may be there and hang.
     """
@@ -127,7 +129,8 @@ def guestfish(vhd: Path, ours: float) -> None:
     except subprocess.TimeoutExpired:
         print(f"guestfish                  not run: no answer in {DEADLINE} s")
     except subprocess.CalledProcessError as failed:
-        print(f"guestfish                  not run: {' '.join(failed.stderr.split())[:300]}")
+        said = (failed.stderr.strip().splitlines() or ["no reason given"])[0]
+        print(f"guestfish                  not run: {said}; is there a kernel in /boot and /lib/modules?")
     else:
         slow, _ = measured(command, GUESTFISH_RUNS)
         print(f"guestfish, five files      {slow:6.2f} s: {slow / ours:.0f} times as long (goal: over 25)")

@@ -14,7 +14,7 @@ from generator.lint import named_files
 from generator.load import Invalid, parse
 from generator.model import Builder, Sku
 
-# What all images depend on, in a checkout of vmoffer; elsewhere the installed version is fixed by the pipeline.
+# What all images depend on, in a checkout of vmoffer; elsewhere the pipeline fixes the installed version.
 RENDERING = {
     f"generator/{name}.py"
     for name in ("aftermath", "hcl", "model", "powershell", "project", "provisioning", "render", "steps")
@@ -35,9 +35,9 @@ class Changed:
 def since(revision: str, definitions: list[Definition], also: list[str]) -> list[Changed]:
     """Those of `definitions` that changed after `revision`, with what they are built from.
 
-    `also` are paths that every image depends on: a pipeline, a file of pinned versions. A revision of zeros, as a
-    server sends it for a new branch, means everything. Raises Unusable for a revision that is not in the history
-    and for changes that are not committed, Surroundings for a missing git.
+    `also` are paths that every image depends on: a pipeline, a file of pinned versions. A revision of zeros,
+    as a server sends it for a new branch, means everything. Raises Unusable for a revision that is not in the
+    history and for changes that are not committed, Surroundings for a missing git.
     """
     if not revision.strip("0"):
         return [Changed(one, one.sku.builders, ["everything"]) for one in definitions]
@@ -129,7 +129,7 @@ class _Git:
     def changed(self, revision: str, clean: list[str]) -> list[str]:
         """Paths that differ between `revision` and HEAD, from the root of the work tree.
 
-        Raises Unusable where they cannot tell: an unknown revision, a change in `clean` that is not committed.
+        Raises Unusable where they cannot tell: an unknown revision, an uncommitted change in `clean`.
         """
         if self._run("rev-parse", "--verify", "--quiet", "HEAD") is None:
             raise Unusable("nothing has been committed yet", hint="git add skus && git commit")

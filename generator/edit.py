@@ -7,7 +7,7 @@ import os
 from pathlib import Path, PurePosixPath
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from generator.errors import NotMet
 from generator.lint import named_files

@@ -76,10 +76,9 @@ def _links(page: Listing) -> Iterator[Breach]:
             "email": EMAIL.fullmatch(contact.email) is not None,
             "phone": PHONE.fullmatch(contact.phone) is not None,
         }
-        for name in (name for name, met in good.items() if not met):
-            field: FieldPath = ("listing", "contacts", who, name)
+        if wrong := [f"{name} {getattr(contact, name)!r}" for name, met in good.items() if not met]:
             fix = "give a name, an e-mail address and a telephone number"
-            yield Breach("LST-LINK-001", field, repr(getattr(contact, name)), fix)
+            yield Breach("LST-LINK-001", ("listing", "contacts", who), ", ".join(wrong), fix)
 
 
 def _logos(page: Listing, root: Path) -> Iterator[Breach]:
@@ -88,13 +87,13 @@ def _logos(page: Listing, root: Path) -> Iterator[Breach]:
         yield Breach("LST-LOGO-001", ("listing", "logos", "large"), "no large logo", fix)
     for name, allowed in LOGOS.items():
         file = getattr(page.logos, name)
-        if file is not None:
+        if file is None or not (root / file).is_file():  # what is not there, `generator.lint.unusable` names
+            continue
+        size = png.size(root / file)
+        if size is None or size[0] != size[1] or size[0] not in allowed:
             edge = f"{allowed[0]}-{allowed[-1]}" if len(allowed) > 1 else str(allowed[0])
             fix = f"export a square PNG of {edge} pixels"
-            found = _shown(root / file)
-            width, height = found or (0, -1)
-            if width != height or width not in allowed:
-                yield Breach("LST-LOGO-001", ("listing", "logos", name), _in_words(found, file), fix)
+            yield Breach("LST-LOGO-001", ("listing", "logos", name), _in_words(size, file), fix)
 
 
 def _pictures(page: Listing, root: Path) -> Iterator[Breach]:
@@ -114,18 +113,13 @@ def _pictures(page: Listing, root: Path) -> Iterator[Breach]:
             fix = "link to a video on YouTube or Vimeo"
             yield Breach("LST-SHOT-001", ("listing", "videos", index, "url"), repr(video.url), fix)
     for field, file in files:
-        if (found := _shown(root / file)) != PICTURE:
+        if (root / file).is_file() and (size := png.size(root / file)) != PICTURE:
             fix = "export a PNG of 1280x720 pixels"
-            yield Breach("LST-SHOT-001", field, _in_words(found, file), fix)
-
-
-def _shown(path: Path) -> tuple[int, int] | None:
-    """The size of a picture; a file that is not there is `generator.lint.unusable`'s to name."""
-    return png.size(path) if path.is_file() else None
+            yield Breach("LST-SHOT-001", field, _in_words(size, file), fix)
 
 
 def _in_words(size: tuple[int, int] | None, file: str) -> str:
-    return f"{file}: {size[0]}x{size[1]} pixels" if size else f"{file}: not a readable PNG"
+    return f"{file!r}: {size[0]}x{size[1]} pixels" if size else f"{file!r}: not a readable PNG"
 
 
 def _is_url(text: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from generator.errors import Surroundings, Unusable
 from publisher import pages
@@ -88,11 +88,9 @@ def open_blob(text: str, env_blob: Callable[[str, str], BlobClient]) -> BlobClie
         container, _, name = plain.rpartition("/")
         return env_blob(container, uri.name if name else "")
     # As a credential: in the URL, the SDK and its errors would show it.
-    options = {"use_env_settings": False} if is_local(text) else {}
+    options: dict[str, Any] = {**TIMEOUTS, **({"use_env_settings": False} if is_local(text) else {})}
     try:
-        return BlobClient.from_blob_url(
-            plain, credential=AzureSasCredential(uri.parts.query), **TIMEOUTS, **options
-        )
+        return BlobClient.from_blob_url(plain, credential=AzureSasCredential(uri.parts.query), **options)
     except ValueError:
         raise Unusable("this is no URI of a blob", where=uri.shown) from None
 
@@ -102,7 +100,7 @@ def _tasks(
 ) -> Iterator[Callable[[], tuple[Block, int]]]:
     from azure.core import MatchConditions
 
-    options = {"etag": etag, "match_condition": MatchConditions.IfNotModified, "validate_content": True}
+    options = {"etag": etag, "match_condition": MatchConditions.IfNotModified}
 
     def bring(block: Block) -> tuple[Block, int]:
         stored = [Piece(each.start, pages.read(blob, each, patience, **options)) for each in block.extents]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,21 +41,32 @@ def make(
     profile: str = "strict",
     days: int | None = None,
     unproven: bool = False,
+    kind: str = "container",
+    policy: str | None = None,
     now: datetime | None = None,
 ) -> dict[str, Any]:
     """Sign for each of `blobs` and check each URI by using it; the document for `sas.json`.
 
-    A blob is a name, or LUN=NAME for a data disk whose name does not end in -data-LUN.vhd.
+    A blob is a name, or LUN=NAME for a data disk whose name does not end in -data-LUN.vhd. Another `kind`
+    of SAS than container, or one by a stored access `policy`, is not for Partner Center: what it would say
+    is in the checks of the document then, and is no error.
 
     Raises NotMet for a blob that was never compared with its file (unless `unproven`), or whose URI
     breaks a mandatory rule; Surroundings if the storage does not answer.
     """
     now = now or datetime.now(UTC)
-    period = sas.term(profile, days, now)
-    entries = [_entry(container, blob, period, profile, unproven, now) for blob in blobs]
+    period = sas.term(profile, days, now, kind)
+    if policy:
+        sas.keep_policy(container, policy, period, kind)
+
+    def signed(blob: str) -> str:
+        return sas.sign(container, blob, period, kind, policy)
+
+    entries = [_entry(container, blob, signed, profile, unproven, now) for blob in blobs]
+    to_submit = kind == "container" and not policy
     for entry in entries:
         for outcome in entry.outcomes:
-            if outcome.status is Status.FAIL:
+            if outcome.status is Status.FAIL and to_submit:
                 raise NotMet(outcome.evidence, where=outcome.where, rule=outcome.rule, hint=outcome.fix)
             if outcome.status is Status.UNDECIDABLE:
                 raise Surroundings(outcome.evidence, where=outcome.where, hint="run it again")
@@ -79,7 +90,12 @@ def make(
 
 
 def _entry(
-    container: ContainerClient, blob: str, period: sas.Term, profile: str, unproven: bool, now: datetime
+    container: ContainerClient,
+    blob: str,
+    signed: Callable[[str], str],
+    profile: str,
+    unproven: bool,
+    now: datetime,
 ) -> Entry:
     lun = DATA_DISK.search(blob)
     blob = blob.partition("=")[2] if lun and lun["given"] else blob
@@ -88,7 +104,7 @@ def _entry(
         properties = container.get_blob_client(blob).get_blob_properties()
     if not unproven:
         proof.require(properties, f"{container.url}/{blob}")
-    uri = sas.sign(container, blob, period)
+    uri = signed(blob)
     outcomes = sascheck.check(uri, profile=profile, now=now, size=properties.size)
     return Entry(blob, int(lun["given"] or lun["named"]) if lun else None, properties.size, uri, outcomes)
 
@@ -114,6 +130,18 @@ def read(path: Path) -> dict[str, Any]:
         raise Unusable("this is no sas.json", where=str(path), hint="vmoffer sas make writes one") from None
     known: dict[str, Any] = document
     return known
+
+
+def renewal(path: Path) -> tuple[tuple[str, ...], str]:
+    """What to sign for again: the blobs of a `sas.json`, with their LUNs, and their container's URL."""
+    document = read(path)
+    try:
+        disks = [(disk["lun"], str(disk["blob"])) for disk in document["disks"]]
+        return tuple(blob if lun is None else f"{int(lun)}={blob}" for lun, blob in disks), str(
+            document["container"]
+        )
+    except (KeyError, TypeError, ValueError):
+        raise Unusable("this sas.json does not say what it is for", where=str(path)) from None
 
 
 def table(document: dict[str, Any]) -> str:

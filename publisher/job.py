@@ -109,7 +109,7 @@ class Job:
             self._create(journal.run)
         else:
             self._require_replaceable(found)
-        lease = self._stack.enter_context(Lease(self.blob, journal.run))
+        lease = self._stack.enter_context(Lease(self.blob, journal.run, self.patience))
         found = self.patience.call(self.blob.get_blob_properties)
         self._require_replaceable(found)  # it may have become another one while the lease was waited for
         known = journal.believed(found.metadata.get(STARTED), found.last_modified)

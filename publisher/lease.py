@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from generator.errors import Surroundings
+from publisher.patience import Patience, Stopped
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -28,8 +29,8 @@ def code(error: Exception) -> str:
 class Lease:
     """The lease `name` (a UUID) on `blob`; the same name may take it again, which a resumed upload does."""
 
-    def __init__(self, blob: BlobClient, name: str) -> None:
-        self.blob, self.name = blob, name
+    def __init__(self, blob: BlobClient, name: str, patience: Patience) -> None:
+        self.blob, self.name, self.patience = blob, name, patience
         self._end = threading.Event()
 
     def __enter__(self) -> Lease:
@@ -40,6 +41,8 @@ class Lease:
 
     def again(self) -> None:
         """Take it again after it ran out. Raises Surroundings if somebody else has it now."""
+        if self._end.is_set():  # given back, and a thread that is still at work must not undo that
+            raise Stopped
         self._acquire(0)
 
     def __exit__(self, *_: object) -> None:
@@ -55,7 +58,7 @@ class Lease:
         began = time.monotonic()
         while True:
             try:
-                self.blob.acquire_lease(SECONDS, lease_id=self.name)
+                self.patience.call(self.blob.acquire_lease, SECONDS, lease_id=self.name)
                 return
             except HttpResponseError as error:
                 if code(error) not in HELD:
@@ -72,7 +75,7 @@ class Lease:
         from azure.core.exceptions import AzureError
 
         while not self._end.wait(RENEW):
-            with suppress(AzureError, Surroundings):  # if it was lost, the next write says so
+            with suppress(AzureError, Surroundings, Stopped):  # if it was lost, the next write says so
                 self._acquire(0)
 
     def _release(self) -> None:

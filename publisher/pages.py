@@ -22,10 +22,17 @@ def listed(blob: BlobClient, patience: Patience) -> list[Range]:
 
 
 def read(blob: BlobClient, part: Range, patience: Patience, **options: Any) -> bytes:
-    """The bytes of `part`; `options` go to the SDK."""
+    """The bytes of `part`, as the service's own MD5 of them confirms; `options` go to the SDK."""
 
     def stored(**more: Any) -> bytes:
-        return bytes(blob.download_blob(part.start, part.length, **options, **more).readall())
+        from azure.core.exceptions import ServiceResponseError
+        from requests import RequestException
+
+        try:
+            found = blob.download_blob(part.start, part.length, validate_content=True, **options, **more)
+            return bytes(found.readall())
+        except RequestException as error:  # cut off while the SDK reads it for the MD5; it lets this through
+            raise ServiceResponseError("the answer was cut off", error=error) from error
 
     return patience.call(stored, max_concurrency=1, raw_response_hook=_forget_type)
 

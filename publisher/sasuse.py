@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
@@ -20,6 +21,7 @@ FOOTER = 512  # bytes
 LISTING = 1 << 16  # bytes of a listing of one blob that are read
 TIMEOUT = (20, 60)  # seconds to connect, to answer
 TRIES = 4
+SKEW = 60  # seconds between the clocks that are not worth a word
 BUSY = (429, 500, 503)
 # A write that cannot succeed: even where the SAS allows it, no blob has this tag.
 PROBE = "vmoffer-write-probe.vhd"
@@ -38,14 +40,35 @@ def use(uri: Uri, size: int | None) -> tuple[Status, str]:
         session.auth = _nobody
         session.trust_env = not is_local(uri.text)  # a proxy does not reach this machine's own store
         session.headers["Accept-Encoding"] = "identity"
+        skews: list[float] = []
+        session.hooks["response"].append(lambda answer, **_: skews.append(_skew(answer)))
         try:
             problems = list(_problems(session, uri, size))
         except (requests.RequestException, HTTPError, ValueError) as error:
             # The class only: its text holds the whole URI.
             return Status.UNDECIDABLE, f"the storage cannot be reached: {type(error).__name__}"
+    clock = _clock(skews[0]) if skews else ""
     if problems:
-        return Status.FAIL, "; ".join(problems)
-    return Status.PASS, "a page blob of the right length; listed, its VHD footer read, a write refused"
+        return Status.FAIL, "; ".join(problems) + clock
+    return (
+        Status.PASS,
+        f"a page blob of the right length; listed, its VHD footer read, a write refused{clock}",
+    )
+
+
+def _skew(answer: requests.Response) -> float:
+    """Seconds that the storage's clock is ahead of this machine's; 0 if it does not tell the time."""
+    try:
+        return parsedate_to_datetime(answer.headers["Date"]).timestamp() - time.time()
+    except (KeyError, ValueError):
+        return 0.0
+
+
+def _clock(skew: float) -> str:
+    """Said where it matters: a SAS that starts or ends by a wrong clock is refused by the right one."""
+    if abs(skew) < SKEW:
+        return ""
+    return f"; this machine's clock is {abs(skew):.0f} s {'behind' if skew > 0 else 'ahead of'} the storage's"
 
 
 def _nobody(request: requests.PreparedRequest) -> requests.PreparedRequest:

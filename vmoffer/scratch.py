@@ -124,7 +124,9 @@ def run(root: Path, plan: Sequence[steps.RenderedStep], inside: bool = False) ->
     """
     entries = {entry.id: entry for entry in steps.entries("linux")}
     for step in plan:
-        patterns = entries[step.id].touches
+        patterns = list(entries[step.id].touches)
+        if inside and {"PACKAGE", "PACKAGES"} & step.env.keys():
+            patterns.append(EVERYTHING)  # the list is the step's own; packages bring what they have
         before = snapshot(root, patterns)
         seconds = int(step.timeout.removesuffix("m")) * 60
         command = ["sh", "-c", step.text, step.filename]
@@ -133,7 +135,7 @@ def run(root: Path, plan: Sequence[steps.RenderedStep], inside: bool = False) ->
             # Packages come over the network; what cleans up could change the firewall of this machine.
             apart = () if step.phase == "prepare" else ("--net",)
             command = [*UNSHARE, *apart, "sh", "-c", ENTER, "enter", str(root), step.text, step.filename]
-            environment |= {"PATH": PATH, "ROOT": "", "POWEROFF": "no"}
+            environment |= {"PATH": PATH, "ROOT": "", "POWEROFF": "no", "PYTHONDONTWRITEBYTECODE": "1"}
         try:
             done = subprocess.run(
                 command,

@@ -13,19 +13,20 @@ for conf in /etc/chrony/chrony.conf /etc/chrony.conf; do
         END { if (!done) print "refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0 stratum 2" }'
 done
 
-# chronyd ends at once where the device is not there yet, and older systems do not give it that name at all.
-# So: the name, and a start that waits for it. On a host without the clock chronyd does not run.
+# chronyd ends at once where the device is not there yet, and older systems do not give it that name at all. So
+# udev names it and starts chronyd; where it never comes, on another host, nothing waits and nothing fails.
 for unit in chrony.service chronyd.service; do
-    for folder in /usr/lib/systemd/system /lib/systemd/system; do
-        if [ -f "$ROOT$folder/$unit" ]; then
-            write_file /etc/udev/rules.d/66-vmoffer-clock.rules '# Written by vmoffer: the name that chrony knows.
-SUBSYSTEM=="ptp", ATTR{clock_name}=="hyperv", SYMLINK+="ptp_hyperv", TAG+="systemd"'
-            write_file "/etc/systemd/system/$unit.d/vmoffer.conf" '# Written by vmoffer: chronyd needs the clock that its file names.
+    file=$ROOT/usr/lib/systemd/system/$unit
+    [ -e "$file" ] || file=$ROOT/lib/systemd/system/$unit
+    # One of the two names is the other's alias.
+    if [ -f "$file" ] && [ ! -L "$file" ]; then
+        write_file /etc/udev/rules.d/66-vmoffer-clock.rules "# Written by vmoffer: the name that chrony knows.
+SUBSYSTEM==\"ptp\", ATTR{clock_name}==\"hyperv\", SYMLINK+=\"ptp_hyperv\", TAG+=\"systemd\", ENV{SYSTEMD_WANTS}+=\"$unit\""
+        write_file "/etc/systemd/system/$unit.d/vmoffer.conf" "# Written by vmoffer: chronyd needs the clock that its file names; udev starts it then.
 [Unit]
-Wants=dev-ptp_hyperv.device
-After=dev-ptp_hyperv.device'
-        fi
-    done
+ConditionPathExists=/dev/ptp_hyperv"
+        break
+    fi
 done
 [ -z "$UNIT" ] || enable_unit "$UNIT"
 finish

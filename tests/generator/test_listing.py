@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator import png
-from generator.lint import lint
+from generator.lint import lint, unusable
 from validators.catalogue import rules
 
 CONTACT = {"name": "Help desk", "email": "help@contoso.com", "phone": "+1 425 555 0100"}
@@ -49,9 +49,9 @@ ROWS: list[tuple[str, str | None, dict[str, Any]]] = [
     ("LST-LINK-001", "listing.privacy_policy", {"privacy_policy": ""}),
     ("LST-LINK-001", "listing.privacy_policy", {"privacy_policy": "contoso.com/privacy"}),
     ("LST-LINK-001", "listing.privacy_policy", {"privacy_policy": "https://[contoso/"}),
-    ("LST-LINK-001", "listing.contacts.support.name", {"contacts__support__name": " "}),
-    ("LST-LINK-001", "listing.contacts.engineering.email", {"contacts__engineering__email": "ann@contoso"}),
-    ("LST-LINK-001", "listing.contacts.engineering.phone", {"contacts__engineering__phone": "ask me"}),
+    ("LST-LINK-001", "listing.contacts.support", {"contacts__support__name": " "}),
+    ("LST-LINK-001", "listing.contacts.engineering", {"contacts__engineering__email": "ann@contoso"}),
+    ("LST-LINK-001", "listing.contacts.engineering", {"contacts__engineering__phone": "ask me"}),
     ("LST-LOGO-001", None, {"logos": {"large": "216.png"}}),
     ("LST-LOGO-001", None, {"logos": {"large": "350.png"}}),
     ("LST-LOGO-001", "listing.logos.large", {"logos": {}}),
@@ -111,8 +111,18 @@ def test_every_rule_of_the_listing_has_a_row_for_yes_and_one_for_no() -> None:
 
 def test_an_empty_page_is_told_everything_that_it_lacks(tmp_path: Path) -> None:
     found = [(one.rule, one.field) for one in lint([define(tmp_path, listing={})])]
-    assert len(found) == 8
+    assert len(found) == 4
     assert {rule for rule, _ in found} == {"LST-LINK-001", "LST-LOGO-001"}
+
+
+def test_a_picture_that_is_not_there_is_named_once_and_as_unusable(tmp_path: Path) -> None:
+    gone = {"screenshots": [{"file": "x.png", "caption": "x"}], "logos": {"large": "../x.png"}}
+    definition = define(tmp_path, listing={**PAGE, "videos": [], **gone})
+    assert [one.field for one in unusable([definition])] == [
+        "listing.logos.large",
+        "listing.screenshots[0].file",
+    ]
+    assert lint([definition]) == []
 
 
 def test_a_damaged_header_is_no_png(tmp_path: Path) -> None:

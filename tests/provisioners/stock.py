@@ -86,8 +86,8 @@ def files_of(family: str, name: str, versions: Mapping[str, str]) -> dict[str, s
         "python3-pyasn1": {f"{LIBRARIES.get(family, '')}/pyasn1/__init__.py": ""},
         "cloud-init": cloud_init(),
         "chrony": {
-            "etc/chrony.conf": f"pool {pool} iburst\n",
-            f"{UNITS}/chronyd.service": "[Service]\n",
+            f"etc/{'chrony/' if family == 'debian' else ''}chrony.conf": f"pool {pool} iburst\n",
+            f"{UNITS}/chrony{'' if family == 'debian' else 'd'}.service": "[Service]\n",
         },
         "openssh-server": {"usr/sbin/sshd": ELF, f"{UNITS}/{ssh}.service": "[Service]\n"},
         "nftables": {"usr/sbin/nft": ELF},

@@ -244,7 +244,8 @@ NETWORK = {
         f"{UNITS}/NetworkManager.service": "[Service]\n",
     },
     "wicked": {
-        "etc/sysconfig/network/ifcfg-eth0": "BOOTPROTO='static'\nIPADDR='10.0.2.15/24'\nSTARTMODE='auto'\n"
+        "var/lib/wicked/lease-eth0-dhcp-ipv4.xml": "<lease/>\n",
+        "etc/sysconfig/network/ifcfg-eth0": "BOOTPROTO='static'\nIPADDR='10.0.2.15/24'\nSTARTMODE='auto'\n",
     },
     "networkd": {
         "etc/systemd/network/10-static.network": "[Match]\nMACAddress=52:54:00:12:34:56\n"

@@ -375,6 +375,11 @@ def test_live_run_without_root_is_refused(run_step: Run, tree: Path) -> None:
     ("name", "text"),
     [
         ("etc/ssh/sshd_config.d/10-menu.conf", "ForceCommand /usr/local/bin/menu\n"),
+        (
+            "etc/ssh/sshd_config.d/20-all.conf",
+            "Match User git\n  X11Forwarding no\nMatch All\n  ForceCommand x\n",
+        ),
+        ("etc/default/useradd", "SHELL=/usr/local/bin/wizard\n"),
         ("etc/profile.d/first login.sh", "# hello\nread -r -p 'Accept? ' answer\n"),
         ("root/.bashrc", "whiptail --yesno Accept? 10 40\n"),
     ],
@@ -386,6 +391,21 @@ def test_what_takes_a_login_over_is_named(tree: Path, run_step: Run, name: str, 
     assert done.returncode == 1
     assert f"a login is taken over by /{name}" in done.stderr
     assert run_step(tree, "login", ALLOW="yes").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("etc/ssh/sshd_config.d/10-git.conf", "Match User git\n  ForceCommand git-shell\n"),
+        ("etc/ssh/sshd_config.d/20-files.conf", "ForceCommand internal-sftp\n"),
+        ("etc/default/useradd", "# SHELL=/usr/local/bin/wizard\nSHELL=/bin/bash\n"),
+        ("etc/profile.d/pipe.sh", "cat /etc/motd | while read -r line; do echo $line; done\n"),
+    ],
+)
+def test_what_asks_nobody_is_let_through(tree: Path, run_step: Run, name: str, text: str) -> None:
+    (tree / name).parent.mkdir(parents=True, exist_ok=True)
+    (tree / name).write_text(text)
+    assert run_step(tree, "login").returncode == 0
 
 
 def test_accelerated_card_is_left_unmanaged_only_where_it_is_declared(tree: Path, run_step: Run) -> None:
@@ -401,3 +421,18 @@ def test_chrony_where_it_is_takes_the_hosts_clock(tree: Path, run_step: Run) -> 
     run_step(tree, "clock")
     lines = read(tree, "etc/chrony.conf").splitlines()
     assert [line for line in lines if line.startswith("refclock PHC /dev/ptp_hyperv")] == lines[1:]
+    assert not (tree / "etc/udev/rules.d/66-vmoffer-clock.rules").exists()
+
+
+def test_chrony_starts_with_the_clock_that_it_needs(tree: Path, run_step: Run) -> None:
+    units = tree / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    (units / "chrony.service").write_text("[Service]\n")
+    (units / "chronyd.service").symlink_to("chrony.service")
+    run_step(tree, "clock")
+    rule = read(tree, "etc/udev/rules.d/66-vmoffer-clock.rules")
+    assert 'SYMLINK+="ptp_hyperv"' in rule
+    assert 'ENV{SYSTEMD_WANTS}+="chrony.service"' in rule
+    drop_in = read(tree, "etc/systemd/system/chrony.service.d/vmoffer.conf")
+    assert "ConditionPathExists=/dev/ptp_hyperv" in drop_in
+    assert run_step(tree, "clock").stdout == "vmoffer: clock: nothing to change\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 from scratch import make_sku
 
 from generator import steps
@@ -23,6 +24,12 @@ FOLDERS = {"linux": ROOT / "provisioners/linux", "windows": ROOT / "provisioners
 EVERY = [(family, entry) for family in FOLDERS for entry in steps.entries(family)]
 LINUX = [name for name in Distribution.__args__ if name != "windows-server"]
 SCRIPTED = [(family, entry) for family, entry in EVERY if not entry.plugin]
+# The remediation table's rows for Linux.
+FIXES = {
+    "F-AGENT", "F-AN", "F-CLEAN", "F-CLOUDINIT", "F-CRED", "F-DEPROV", "F-EFI", "F-FSTAB", "F-FW", "F-GRUB",
+    "F-HIST", "F-INITRD", "F-MOD", "F-NET", "F-NVME", "F-REPO", "F-SSH", "F-SUDO", "F-SWAP", "F-UPDATE",
+    "F-UPLOAD", "F-VHD", "F-WACONF",
+}  # fmt: skip
 each = pytest.mark.parametrize(
     ("family", "entry"), EVERY, ids=[f"{family}-{entry.id}" for family, entry in EVERY]
 )
@@ -60,6 +67,22 @@ def test_every_rule_whose_fix_is_a_step_is_named_by_that_step() -> None:
     named = {(rule.step, rule.id) for rule in rules().values() if rule.step}
     assert named
     assert named <= {(entry.id, rule) for _, entry in EVERY for rule in entry.rules}
+
+
+def test_every_rule_that_a_linux_step_names_has_a_step_as_its_fix() -> None:
+    named = {entry.id: entry.rules for entry in steps.entries("linux")}
+    for step_id, own in named.items():
+        for rule in own:
+            fixing = rules()[rule].step
+            assert fixing and rule in named[fixing], (step_id, rule)
+
+
+def test_every_fix_for_linux_is_done_by_a_step_or_says_why_not() -> None:
+    done = {fix for entry in steps.entries("linux") for fix in entry.fixes}
+    undone = YAML(typ="safe").load((FOLDERS["linux"] / "not-steps.yaml").read_text())
+    assert done | undone.keys() == FIXES
+    assert not done & undone.keys()
+    assert all(undone.values())
 
 
 @each_script

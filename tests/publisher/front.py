@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import socketserver
+import ssl
 import struct
 import threading
 import time
@@ -49,8 +50,10 @@ class Front:
 
 
 @contextmanager
-def in_front_of(upstream: int) -> Iterator[Front]:
-    """A front on a port of its own."""
+def in_front_of(
+    upstream: int, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> Iterator[Front]:
+    """A front on a port of its own, behind TLS if a context is given."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -62,7 +65,9 @@ def in_front_of(upstream: int) -> Iterator[Front]:
         block_on_close = False
         request_queue_size = 64
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server((address, 0), Handler) as server:
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         front = Front(server.server_address[1], upstream)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield front

@@ -159,3 +159,77 @@ def test_a_uri_that_nobody_answers_is_status_3(
     shown = capfd.readouterr()
     assert "cannot be reached" in shown.err
     assert "yMnKy8" not in shown.out + shown.err
+
+
+def test_a_sas_json_is_renewed_in_place(
+    container: ContainerClient, make_disk: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("p-os.vhd", "p-extra.vhd"):
+        upload.upload(make_disk(name), container)
+    path = tmp_path / "sas.json"
+    place = ["--container", container.container_name, "--out", str(path)]
+    assert run(["sas", "make", "p-os.vhd", "3=p-extra.vhd", *place, "--days", "22"]) == 0
+    old = json.loads(path.read_text())
+    assert run(["sas", "make", "--renew", str(path), "--quiet"]) == 0
+    new = json.loads(path.read_text())
+    assert [(disk["lun"], disk["blob"]) for disk in new["disks"]] == [(None, "p-os.vhd"), (3, "p-extra.vhd")]
+    assert new["expires"] > old["expires"]
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert run(["sas", "make", "p-os.vhd", "--renew", str(path)]) == 2
+    assert run(["sas", "make"]) == 2
+    path.write_text('{"disks": [{"uri": "x"}]}')
+    assert run(["sas", "make", "--renew", str(path)]) == 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_what_partner_center_would_say_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    uri = "https://a.blob.core.windows.net/vhds/os.vhd?sv=2021-12-02&sr=c&sp=rl&st=2026-01-01&se=2026-01-02&sig=x"
+    assert run(["sas", "check", "--offline", uri]) == 1
+    assert "Not able to download blob due to incorrect SAS Uri." in capfd.readouterr().out
+
+
+def test_a_dry_run_sends_nothing(
+    container: ContainerClient, make_disk: Make, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = make_disk()
+    call = ["upload", str(path), "--container", container.container_name, "--dry-run"]
+    assert run(call) == 0
+    assert "would send at most 5 of 32 MiB" in capfd.readouterr().err
+    assert list(container.list_blobs()) == []
+    missing = container.container_name + "-missing"
+    assert run(["upload", str(path), "--container", missing, "--dry-run"]) == 0
+    assert not container._get_blob_service_client().get_container_client(missing).exists()
+
+
+def test_a_sas_token_uploads_and_is_never_shown(
+    container: ContainerClient,
+    local: azurite.Store,
+    make_disk: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from azure.storage.blob import generate_container_sas
+
+    token = generate_container_sas(
+        str(container.account_name),
+        container.container_name,
+        account_key=local.key,
+        permission="rcwl",
+        expiry=datetime.now(UTC) + timedelta(days=1),
+    )
+    path = make_disk()
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", "?" + token)
+    assert run(["upload", str(path), "--container", container.url]) == 0
+    connection = f"BlobEndpoint={local.blob_endpoint};SharedAccessSignature={token}"
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
+    assert run(["upload", str(path), "--container", container.container_name]) == 0
+    assert run(["sas", "make", path.name, "--container", container.container_name]) == 2
+    shown = capfd.readouterr()
+    assert shown.out.split() == [f"{container.url}/{path.name}"] * 2
+    assert "sig=" not in shown.out + shown.err
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection.replace("sp=rcwl", "sp=racwl"))
+    assert run(["upload", str(path), "--container", container.container_name]) == 3
+    assert "sig=" not in "".join(capfd.readouterr())

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.errors import NotMet, Surroundings, Unusable
-from publisher import handout, proof, sas, sascheck, sasuri, store, submission, upload
+from publisher import handout, proof, sas, sascheck, sasuri, sasuse, store, submission, upload
 from tools import azurite
 from validators import catalogue
 from validators.footer import MIB
@@ -497,3 +497,54 @@ def test_a_storage_that_does_not_answer_is_status_3(monkeypatch: pytest.MonkeyPa
     with pytest.raises(Surroundings, match="cannot be reached") as raised:
         store.connect("vhds", env)
     assert "c2VjcmV0" not in repr(vars(raised.value))
+
+
+def test_a_wrong_clock_is_measured_and_said(
+    container: ContainerClient, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = own(container, disk.name)
+    real = sasuse.time.time
+    monkeypatch.setattr(sasuse.time, "time", lambda: real() - 7200)
+    assert "clock is 7200 s behind" in live(text).evidence.replace("7199", "7200").replace("7201", "7200")
+    monkeypatch.undo()
+    assert "clock" not in live(text).evidence
+
+
+@pytest.mark.parametrize(("kind", "policy"), [("blob", None), ("container", "review"), ("blob", "review")])
+def test_other_kinds_open_the_blob_and_are_said_not_to_be_for_partner_center(
+    kind: str, policy: str | None, container: ContainerClient, disk: Path
+) -> None:
+    from azure.storage.blob import AccessPolicy
+
+    container.set_container_access_policy({"other": AccessPolicy(permission="r")})
+    [made] = handout.make(container, [disk.name], kind=kind, policy=policy)["disks"]
+    assert requests.get(made["uri"], timeout=10).content == disk.read_bytes()
+    query = sasuri.parse(made["uri"]).query
+    assert (query["sr"], query.get("si")) == (kind[0], policy)
+    refused = {each["rule"] for each in made["checks"] if each["status"] == "fail"}
+    assert "SAS-SCOPE-001" in refused or "SAS-PERM-001" in refused
+    kept = {each.id for each in container.get_container_access_policy()["signed_identifiers"]}
+    assert kept == {"other", "review"} if policy else {"other"}
+
+
+def test_a_user_delegation_is_signed_with_a_lent_key_for_six_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    from azure.storage.blob import BlobServiceClient, ContainerClient, UserDelegationKey
+
+    asked = []
+
+    def lend(self: BlobServiceClient, start: datetime, expiry: datetime) -> UserDelegationKey:
+        asked.append(expiry - start)
+        key = UserDelegationKey()
+        key.signed_oid, key.signed_tid, key.signed_service, key.signed_version = "1", "2", "b", "2021-12-02"
+        key.signed_start, key.signed_expiry = f"{start:%FT%TZ}", f"{expiry:%FT%TZ}"
+        key.value = base64.b64encode(b"lent").decode()
+        return key
+
+    # Azurite lends no keys; what is faked is this one request.
+    monkeypatch.setattr(BlobServiceClient, "get_user_delegation_key", lend)
+    period = sas.term("strict", None, NOW, "delegation")
+    text = sas.sign(ContainerClient("https://a.blob.core.windows.net", "vhds"), "a.vhd", period, "delegation")
+    assert asked == [timedelta(days=6, minutes=15)]
+    assert {"SAS-KIND-001", "SAS-TIME-002"} <= set(unmet(text))
+    with pytest.raises(NotMet):
+        sas.term("strict", 7, NOW, "delegation")

@@ -371,10 +371,14 @@ def test_a_lease_that_ran_out_during_a_long_break_is_taken_again(
 ) -> None:
     path = make_disk()
 
+    lost = []
+
     def lose(count: int) -> None:
         from azure.storage.blob import BlobLeaseClient
 
-        BlobLeaseClient(container.get_blob_client(path.name)).break_lease(0)
+        if not lost:
+            BlobLeaseClient(container.get_blob_client(path.name)).break_lease(0)
+            lost.append(True)
 
     upload.upload(path, container, advance=lose)
     assert content(container, path.name) == path.read_bytes()
@@ -521,3 +525,133 @@ def test_blocks_cover_all_extents_of_a_real_file(
         assert block.whole.start % BLOCK == 0
         assert all(block.whole.start <= part.start and part.end <= block.whole.end for part in block.extents)
         assert block.whole.end <= size
+
+
+def test_bytes_that_are_changed_on_their_way_are_found_and_sent_again(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    # The emulator does not check the MD5 of a page. What is written is damaged, and the same bit again
+    # where it is read back: only the MD5 of the answer tells.
+    path = make_disk()
+    some = iter(range(3))
+    front.plan = lambda method, target, count: (
+        (
+            "flip"
+            if (path.name in target and method == "GET")
+            or ("comp=page&" in f"{target}&" and next(some, 9) < 3)
+            else ""
+        )
+        if count < 30
+        else ""
+    )
+    upload.upload(path, through(front, env, container), patience=quick())
+    assert front.faults("flip") > 3
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_credential_that_ends_half_way_is_status_3_and_a_new_one_continues(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path = make_disk(mib=64, writes=[(8 * MIB * n, os.urandom(2 * MIB)) for n in range(8)])
+    target = through(front, env, container)
+    front.plan = lambda method, target, count: "denied" if front.body_bytes >= 8 * MIB else ""
+    with pytest.raises(Surroundings, match="refused the credentials"):
+        upload.upload(path, target, patience=Patience(most=2))
+    assert proof.PROVEN not in metadata(container, path.name)
+    front.plan = lambda method, target, count: ""
+    assert upload.upload(path, target).sent <= 8 * MIB + 512
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_file_that_becomes_shorter_meanwhile_is_status_3(
+    container: ContainerClient, make_disk: Make
+) -> None:
+    path = make_disk(mib=128, writes=[(4 * MIB * n, b"x" * MIB) for n in range(32)])
+    with pytest.raises(Surroundings, match="shorter"):
+        upload.upload(
+            path, container, advance=lambda count: os.truncate(path, MIB), patience=Patience(most=1)
+        )
+    assert proof.PROVEN not in metadata(container, path.name)
+
+
+@pytest.mark.parametrize("journal", [True, False], ids=["on the same machine", "on another machine"])
+def test_what_the_journal_is_sure_of_is_not_read_back_and_the_rest_is(
+    journal: bool,
+    container: ContainerClient,
+    env: dict[str, str],
+    front: Front,
+    make_disk: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    path = make_disk(mib=64, writes=[(8 * MIB * n, os.urandom(2 * MIB)) for n in range(8)])
+    stopped = threading.Event()
+
+    def stop(count: int) -> None:
+        if front.body_bytes >= 8 * MIB:
+            stopped.set()
+            raise KeyboardInterrupt
+
+    target = through(front, env, container)
+    with pytest.raises(KeyboardInterrupt):
+        upload.upload(path, target, advance=stop, patience=Patience(most=1))
+    assert stopped.is_set()
+    if not journal:
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    front.seen.clear()
+    done = upload.upload(path, target, verify="sent")
+    read = [seen for seen in front.seen if seen[0] == "GET" and "comp" not in seen[1]]
+    assert len(read) <= 1 if journal else len(read) >= 4
+    assert done.sent <= 10 * MIB + 512
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_journal_is_not_believed_for_a_blob_that_was_written_to_since(
+    container: ContainerClient, make_disk: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("publisher.journal.SLACK", 0.0)
+    path = make_disk(mib=64, writes=[(8 * MIB * n, os.urandom(2 * MIB)) for n in range(8)])
+
+    def stop(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        upload.upload(path, container, advance=stop, patience=Patience(most=1))
+    time.sleep(1.1)
+    container.get_blob_client(path.name).upload_page(b"x" * 512, 0, 512)
+    upload.upload(path, container, verify="sent")
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_requests_at_a_time_grow_and_are_halved_by_a_busy_storage() -> None:
+    from azure.core.exceptions import HttpResponseError
+
+    patience = Patience(first=0.01, longest=0.02, most=16)
+    for _ in range(200):
+        patience.call(lambda **options: None)
+    assert patience.width == 16
+    busy = [HttpResponseError(), None]
+    busy[0].status_code = 503  # type: ignore[union-attr]
+
+    def once(**options: object) -> None:
+        if error := busy.pop(0):
+            raise error
+
+    patience.call(once)
+    assert 8 <= patience.width < 9
+
+
+def test_retry_after_is_honoured(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path, target = make_disk(), through(front, env, container)
+    told: list[float] = []
+    front.plan = lambda method, target, count: (
+        "later" if "comp=page&" in f"{target}&" and not told and told.append(time.monotonic()) is None else ""
+    )
+    upload.upload(path, target, patience=quick_with(longest=5))
+    assert time.monotonic() - told[0] > 1
+
+
+def quick_with(longest: float) -> Patience:
+    return Patience(first=0.01, longest=longest, limit=20)

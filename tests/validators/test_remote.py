@@ -74,7 +74,11 @@ def serving(data: Path) -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as http:
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *_: object) -> None:
+            """A client that hangs up is what some of the tests are about."""
+
+    with Quiet(("127.0.0.1", 0), Handler) as http:
         server.port = http.server_address[1]
         threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True).start()
         yield server
@@ -310,8 +314,8 @@ def test_what_a_process_read_before_it_died_is_counted(
     assert judgement.bytes_read[remote] == remote.received  # type: ignore[union-attr]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 3000)), max_size=12))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 3000)), max_size=6))
 def test_every_read_is_what_the_file_holds(small: tuple[Server, bytes], reads: list[tuple[int, int]]) -> None:
     server, data = small
     reader = place(server.url()).reader  # type: ignore[union-attr]
@@ -321,8 +325,8 @@ def test_every_read_is_what_the_file_holds(small: tuple[Server, bytes], reads: l
 
 @pytest.fixture
 def small(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Server, bytes]:
-    """4,321 bytes, read in cells of 64 of which the cache holds 5."""
-    monkeypatch.setattr(ranges, "CELL", 64)
+    """4,321 bytes, read in cells of 256 of which the cache holds 5."""
+    monkeypatch.setattr(ranges, "CELL", 256)
     monkeypatch.setattr(ranges, "CACHE", 5)
     data = os.urandom(4321)
     server.data = tmp_path / "small"
@@ -337,6 +341,6 @@ def test_reading_on_takes_fewer_requests_than_cells(
     monkeypatch.setattr(ranges, "CACHE", 1000)
     reader = place(server.url()).reader  # type: ignore[union-attr]
     assert b"".join(reader.read(at, 64) for at in range(0, len(data), 64)) == data
-    assert len(server.seen) < 12  # of 68 cells
+    assert len(server.seen) <= 6  # of 17 cells
     reader.read(0, 4321)
-    assert len(server.seen) < 12
+    assert len(server.seen) <= 6

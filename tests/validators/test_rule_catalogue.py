@@ -64,6 +64,11 @@ def test_a_rule_says_what_why_from_where_and_how_to_mend_it(rule: catalogue.Rule
     assert bool(rule.offline) <= ("offline" not in rule.decidable or rule.subject != "disk")
 
 
+@pytest.mark.parametrize("rule", catalogue.rules().values(), ids=lambda rule: rule.id)
+def test_a_rule_that_cites_the_guide_of_2015_is_in_its_profile_and_no_other_is(rule: catalogue.Rule) -> None:
+    assert any(cited.startswith("2015") for cited in rule.sources) == ("guide-2015" in rule.graders)
+
+
 def test_every_named_step_exists_and_says_that_it_fixes_the_rule() -> None:
     from ruamel.yaml import YAML
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,3 +120,70 @@ def test_folders_that_lead_out_of_the_tree_are_refused(tree: Path, tmp_path: Pat
     (tree / "etc/passwd").write_text("root:x:0:0::/root:/bin/sh\nup:x:1000:1000::/../outside:/bin/sh\n")
     run(["provision", "--root", str(tree), "--family", "debian", "--step", step])
     assert {name: (outside / name).read_text() for name in kept} == kept
+
+
+# What the sudoers step runs.
+PROGRAMS = (
+    "sh", "awk", "cat", "cmp", "chmod", "chown", "grep", "hostname", "id", "mkdir", "mv", "readlink", "rm",
+    "timeout", "tr",
+)  # fmt: skip
+
+
+def mounted(place: Path, *arguments: str) -> None:
+    done = subprocess.run(["mount", *arguments, place], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip("mount does not work here")
+
+
+@pytest.fixture
+def image(tree: Path, tmp_path: Path) -> Iterator[Path]:
+    """The tree as a mounted root file system, with programs of this machine in it."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    root = tmp_path / "mounted"
+    root.mkdir()
+    mounted(root, "-t", "tmpfs", "none")
+    try:
+        shutil.copytree(tree, root, dirs_exist_ok=True)
+        for name in ("proc", "sys", "dev", "run", "tmp"):
+            (root / name).mkdir()
+        for name in PROGRAMS:
+            found = shutil.which(name)
+            assert found, name
+            libraries = subprocess.run(["ldd", found], capture_output=True, text=True, check=False).stdout
+            for path in (found, *re.findall(r"(/\S+) \(0x", libraries)):
+                copy = root / path.lstrip("/")
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, copy)
+        if not (root / "bin/sh").exists():
+            (root / "bin").symlink_to("usr/bin")
+        yield root
+    finally:
+        subprocess.run(["umount", "-R", root], check=True)
+
+
+def test_steps_run_inside_of_a_mounted_tree_as_in_the_guest(image: Path, capsys: Said) -> None:
+    here = socket.gethostname()
+    plan = [replace(step, text=f"hostname x\n{step.text}") for step in scratch.planned("debian", ["sudoers"])]
+    (result,) = scratch.run(image, plan, inside=True)
+    assert result.status == 0, result.complained
+    assert [change.path for change in result.changes] == ["/etc/sudoers"]
+    assert "# Defaults targetpw" in (image / "etc/sudoers").read_text()
+    assert socket.gethostname() == here
+    assert not [path for name in ("proc", "sys", "dev", "run") for path in (image / name).iterdir()]
+    arguments = ["provision", "--root", str(image), "--family", "debian", "--chroot", "--step", "sudoers"]
+    assert run(arguments) == 0
+    assert capsys.readouterr().out == "vmoffer: sudoers: nothing to change\n"
+
+
+def test_tree_that_is_not_mounted_is_not_entered(
+    tree: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["provision", "--root", str(tree), "--family", "debian", "--chroot"]
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert run(arguments) == 2
+    assert "nothing is mounted there" in capsys.readouterr().err
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert run(arguments) == 3
+    assert "only root may work inside of a tree" in capsys.readouterr().err
+    assert (tree / "root/.bash_history").exists()

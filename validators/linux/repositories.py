@@ -29,14 +29,11 @@ class Repository:
 
 
 def configured(guest: Guest) -> list[Repository] | None:
-    """All of them; None where the image has no place in which they would be configured."""
-    if any(exists(guest, place) for place in APT):
-        return _apt(guest)
-    if any(exists(guest, folder) for folder in RPM):
-        return [
-            one for folder in RPM for path in guest.glob(f"{folder}/*.repo") for one in _sections(guest, path)
-        ]
-    return None
+    """All of them, of every manager; None where the image has no place in which they would be configured."""
+    if not any(exists(guest, place) for place in (*APT, *RPM)):
+        return None
+    files = [path for folder in RPM for path in guest.glob(f"{folder}/*.repo")]
+    return [*_apt(guest), *(one for path in files for one in _sections(guest, path))]
 
 
 def _apt(guest: Guest) -> list[Repository]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from generator.errors import NotMet, Surroundings, Unusable
+from vmoffer.console import say
 
 PROFILES = click.Choice(["strict", "guide-2015"])
 
@@ -25,7 +26,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("blobs", nargs=-1, required=True)
+@click.argument("blobs", nargs=-1)
 @click.option("--sku", help="Take account and container from this SKU.")
 @click.option("--container", help="Name or URL. Default: the SKU's, or `vhds`.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Lifetime from now. Default: 30.")
@@ -33,6 +34,15 @@ def command() -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="Write sas.json there (mode 0600).")
 @click.option("--quiet", is_flag=True, help="No table on stdout; for logs that others read.")
 @click.option("--unproven", is_flag=True, help="Sign for blobs that vmoffer did not upload.")
+@click.option(
+    "--kind",
+    type=click.Choice(["container", "blob", "delegation"]),
+    default="container",
+    show_default=True,
+    help="Partner Center takes container only.",
+)
+@click.option("--policy", help="By a stored access policy of this name; not for Partner Center.")
+@click.option("--renew", type=click.Path(path_type=Path), help="Sign again for the disks of a sas.json.")
 def make(
     blobs: tuple[str, ...],
     sku: str | None,
@@ -42,6 +52,9 @@ def make(
     out: Path | None,
     quiet: bool,
     unproven: bool,
+    kind: str,
+    policy: str | None,
+    renew: Path | None,
 ) -> None:
     """Sign one URI per BLOB and check each by using it: HEAD, list, a ranged read, a refused write.
 
@@ -50,15 +63,28 @@ def make(
     \b
     Example:
       vmoffer sas make os.vhd data-0.vhd --container vhds --out sas.json
+      vmoffer sas make --renew sas.json
     """
     from publisher import handout, store
     from vmoffer.target import storage
 
+    if bool(blobs) == bool(renew):
+        raise Unusable("give BLOBs, or --renew sas.json", hint="vmoffer sas make --help")
+    if renew:
+        blobs, was = handout.renewal(renew)
+        container, out = container or was, out or renew
     if quiet and out is None:
         raise Unusable("--quiet without --out makes URIs that nobody sees")
     place = storage(sku, container)
     target = store.connect(place.container, os.environ, account=place.account)
-    document = handout.make(target, blobs, profile=profile, days=days, unproven=unproven)
+    document = handout.make(
+        target, blobs, profile=profile, days=days, unproven=unproven, kind=kind, policy=policy
+    )
+    refused = {
+        check["rule"] for disk in document["disks"] for check in disk["checks"] if check["status"] == "fail"
+    }
+    if refused:
+        say(f"not for Partner Center, which would refuse it: {', '.join(sorted(refused))}")
     if out:
         handout.write(document, out)
     if not quiet:
@@ -82,6 +108,7 @@ def check(uris: tuple[str, ...], path: Path | None, profile: str, offline: bool,
       vmoffer sas check --file build/demo/debian-12/1.0.0/sas.json
     """
     from publisher import handout, sascheck, submission
+    from publisher.messages import message
     from validators.outcome import Status
 
     given = [line for uri in uris for line in (sys.stdin.read().split() if uri == "-" else [uri])]
@@ -100,6 +127,8 @@ def check(uris: tuple[str, ...], path: Path | None, profile: str, offline: bool,
             click.echo(f"{each.status:<11} {each.rule:<14} {each.where}: {each.evidence}")
             if each.fix:
                 click.echo(f"{'':<11} → {each.fix}")
+            if said := message(each):
+                click.echo(f"{'':<11}   Partner Center would say: {said}")
     failed = sorted({each.rule for each in found if each.status is Status.FAIL})
     if failed:
         raise NotMet(
