@@ -52,7 +52,7 @@ lint: $(VENV)/.dev ## linters over code, scripts and SKU definitions
 	@$(VMOFFER) lint
 
 bench: $(VENV)/.dev $(VENV)/.native ## run the benchmarks
-	@for name in convert upload faults validate; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit; done
+	@for name in convert upload faults validate remote; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit; done
 
 clean: ## remove build/, .venv and the linters' caches; ~/.cache/vmoffer stays
 	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

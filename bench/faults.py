@@ -2,7 +2,7 @@
 
     python bench/faults.py [RUNS]
 
-A disk of 256 MiB with 96 MiB of data. After each fault the upload is complete and equal, or it ended with a
+A disk of 128 MiB with 48 MiB of data. After each fault the upload is complete and equal, or it ended with a
 clear error and the next run completes it. In per cent of the data: `stored, sent again` is what the store had
 taken and was sent once more; `on the wire again` also counts what a fault refused or cut. Medians, and
 the highest. Corrupt counts blobs that say they are proven and are not equal: it must be 0.
@@ -33,7 +33,7 @@ from tests.publisher.front import Front, in_front_of
 from tools import azurite
 from validators.footer import MIB, make_footer
 
-DATA, SIZE = 96, 256  # MiB
+DATA, SIZE = 48, 128  # MiB
 KILLS = 30
 
 
@@ -156,7 +156,8 @@ class Bench:
     def killed(self, target: ContainerClient) -> bool:
         """SIGKILL after a random share of the bytes went out."""
         began, point = self.front.came_bytes, random.random() * DATA * MIB
-        command = [sys.executable, "-m", "vmoffer", "upload", self.disk, "--container", target.container_name]
+        place = ["--container", target.container_name]
+        command = [sys.executable, "-m", "vmoffer", "upload", str(self.disk), *place]
         child = subprocess.Popen(
             command, env={**os.environ, **self.through}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +125,11 @@ def compare(bench: Bench, disk: Path, *, reads_all: bool = True, sdk: bool = Fal
         for name, (command, create) in commands.items():
             measured[name].append(bench.run(command, disk, create=create))
             print(f"{name:28} {measured[name][-1]}", file=sys.stderr)
+    return describe(disk, measured)
+
+
+def describe(disk: Path, measured: Mapping[str, Sequence[Run]]) -> str:
+    """The table of one disk: medians, and their ratios."""
     with disk.open("rb") as file:
         survey = proof.of_file(file.fileno(), disk.stat().st_size)
     walls = results.medians({name: [run.wall for run in each] for name, each in measured.items()})
@@ -141,7 +147,20 @@ def compare(bench: Bench, disk: Path, *, reads_all: bool = True, sdk: bool = Fal
     ]
     head = ["", "s", "of floor", "of azcopy", "CPU s per GB sent", "store's CPU", "MiB of memory"]
     title = f"{disk.stat().st_size / 2**30:.0f} GiB, {survey.data / 1e6:.1f} MB of data"
-    return f"{title} in {survey.requests} pieces, median of {RUNS}:\n\n{results.table(head, rows)}\n"
+    title += f" in {survey.requests} pieces, median of {len(measured['floor'])}:"
+    return f"{title}\n\n{results.table(head, rows)}\n"
+
+
+def write(text: Sequence[str]) -> None:
+    """The tables into the page of results."""
+    node = results.stated(["node", "--version"])
+    versions = results.machine(azcopy="10.32.2", Azurite="3.35.0", Node=node)
+    notes = (
+        "The floor sends the same ranges without any check. Azurite does not confirm the MD5 of a page, as "
+        "Azure does, so that vmoffer reads every page back; `--verify sent` leaves that out, which is what "
+        "compares with the others. A store's CPU near 100 % means that the store is what is measured."
+    )
+    results.write("Upload", "\n".join([versions + "\n", *text, notes]))
 
 
 def main(disk: Path | None = None) -> None:
@@ -160,14 +179,7 @@ def main(disk: Path | None = None) -> None:
             text.append(compare(bench, scattered, reads_all=False))
         finally:
             azurite.stop()
-    node = results.stated(["node", "--version"])
-    versions = results.machine(azcopy="10.32.2", Azurite="3.35.0", Node=node)
-    notes = (
-        "The floor sends the same ranges without any check. Azurite does not confirm the MD5 of a page, as "
-        "Azure does, so that vmoffer reads every page back; `--verify sent` leaves that out, which is what "
-        "compares with the others. A store's CPU near 100 % means that the store is what is measured."
-    )
-    results.write("Upload", "\n".join([versions + "\n", *text, notes]))
+    write(text)
     print(*text, sep="\n")
 
 

@@ -17,7 +17,18 @@ from generator.model import Builder, Sku
 # What all images depend on, in a checkout of vmoffer; elsewhere the pipeline fixes the installed version.
 RENDERING = {
     f"generator/{name}.py"
-    for name in ("aftermath", "closed", "generation", "hcl", "model", "powershell", "project", "provisioning", "render", "steps")
+    for name in (
+        "aftermath",
+        "closed",
+        "generation",
+        "hcl",
+        "model",
+        "powershell",
+        "project",
+        "provisioning",
+        "render",
+        "steps",
+    )
 } | {"templates/place.sh"}
 
 OWN = tuple(f":/{folder}" for folder in ("generator", "templates", "provisioners", "tools"))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generator.errors import NotMet
+from generator.errors import NotMet, Unusable
 from publisher import proof
 from publisher.extents import extents
 from publisher.job import Job, Uploaded, look, whole_pages
@@ -46,11 +46,13 @@ def upload_all(
     `patience` says how many requests go out at a time and how long one may fail (default: 16, five minutes).
 
     Raises NotMet for a name that Partner Center refuses (DSK-BLOB-002), Unusable for a file that is no
-    whole number of pages or a blob that must not be replaced, Surroundings if the storage fails for
-    longer than that, a file changes meanwhile, or another upload has the blob.
+    whole number of pages, two of one name, or a blob that must not be replaced, Surroundings if the
+    storage fails for longer than that, a file changes meanwhile, or another upload has the blob.
     """
     for path in paths:
         check_name(path.name)
+        if sum(path.name == other.name for other in paths) > 1:
+            raise Unusable("two disks have the same name, which is the blob's", where=str(path))
     patience = patience or Patience()
     where = f"{container.url}/{paths[0].name}" if len(paths) == 1 else container.url
     with failures(where), ExitStack() as stack:

@@ -34,11 +34,20 @@ if live; then
     awk "$program" $main >$candidate
     # sshd refuses to check anything without this folder, which its unit makes.
     mkdir -p /run/sshd
-    reason=$(timeout 30 sshd -t -f $candidate 2>&1) || {
+    # Nor without a host key, and a tree that was generalized before has none.
+    set -- /etc/ssh/ssh_host_*_key
+    if [ ! -e "$1" ]; then
+        rm -f /run/sshd/try-key
+        run 30 ssh-keygen -q -t ed25519 -N '' -f /run/sshd/try-key
+        set -- -h /run/sshd/try-key
+    else
+        set --
+    fi
+    reason=$(timeout 30 sshd -t -f $candidate "$@" 2>&1) || {
         rm -f $candidate
         fail "sshd would not start: $reason"
     }
-    rm -f $candidate
+    rm -f $candidate /run/sshd/try-key /run/sshd/try-key.pub
 fi
 edit_file $main "$program"
 enable_unit "$UNIT"

@@ -16,8 +16,8 @@ from validators import disk
 pytestmark = pytest.mark.e2e
 TASK = (
     "/usr/local/lib/vmoffer*",
-    "/etc/systemd/system/vmoffer*",
-    "/etc/systemd/system/multi-user.target.wants/vmoffer*",
+    "/etc/systemd/system/vmoffer-first-boot*",
+    "/etc/systemd/system/multi-user.target.wants/vmoffer-first-boot*",
 )
 
 

@@ -59,6 +59,7 @@ from validators.outcome import Outcome
 from validators.partitions import read_table
 from validators.tree import Tree
 from validators.vhd import inspect
+from validators.windows.hive import Hive
 
 Run = Callable[[bytes], object]
 
@@ -244,6 +245,15 @@ def _windows(path: str, ids: Sequence[str]) -> Run:
     return run
 
 
+def _hive(data: bytes) -> None:
+    """Every key and value of a hive, as far as a damaged one lets itself be read; a key may be its own child."""
+    hive, waiting = Hive(lambda offset, count: data[offset : offset + count], len(data), "hive"), [""]
+    for path in waiting:
+        hive.values(path)
+        if len(waiting) < 60:
+            waiting += [f"{path}\\{name}" for name in hive.subkeys(path)][:60]
+
+
 def _hive_repaired(data: bytes, random: Random) -> bytes:
     """A header that adds up, so that what the cells say counts."""
     return checked(data[:4096].ljust(4096, b"\0")) + data[4096:]
@@ -357,6 +367,7 @@ def targets(*, with_images: bool = True) -> list[Target]:
         _rpm_log(),
         *(_rpm(file) for file in ("rhel9.rpmdb.sqlite.gz", "sles15.Packages.db.gz", "rhel7.Packages.gz")),
         Target("fstab", [str(clean["/etc/fstab"]).encode() + b"/swap none swap sw 0 0\n"], _text(fstab.parse)),
+        Target("hive", list(hives().values()), _hive, (Undecidable,), _hive_repaired, 2),
         Target("png", [PNG], png.measured, ()),
         Target("sas", [SAS.encode(), SAS.replace("sr=c", "sr=b&skoid=x&sktid=y").encode()],
                _text(lambda text: sascheck.check(text, live=False)), (), None, 2),

@@ -16,8 +16,6 @@ from vmoffer import scratch
 
 VMOFFER = (sys.executable, "-m", "vmoffer")
 TOOLS = ("losetup", "partx", "mknod", "qemu-img", "mount", "unshare")
-# Said of the disk that the base image is, not of what is on it.
-SMALL = {"DSK-SIZE-002"}
 
 
 def sh(*command: str | Path) -> str:
@@ -63,21 +61,23 @@ def root(disk: Path, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.e2e
 def test_steps_inside_of_a_real_root_make_an_image_that_passes(disk: Path, root: Path) -> None:
-    plan = scratch.planned("debian")
+    *plan, generalize = scratch.planned("debian")
+    again = [step for step in plan if step.id not in ("updates", "clean")]
     for result in scratch.run(root, plan, inside=True):
         assert result.status == 0, (result.step, result.complained)
         assert not [change.path for change in result.changes if not change.declared], result.step
-    again = [step for step in plan if step.id not in ("updates", "clean", "generalize")]
     for result in scratch.run(root, again, inside=True):
-        assert result.said == f"vmoffer: {result.step}: nothing to change", result.said
+        assert result.said == f"vmoffer: {result.step}: nothing to change", (result.said, result.complained)
+    (last,) = scratch.run(root, [generalize], inside=True)
+    assert last.status == 0, last.complained
+    assert not [change.path for change in last.changes if not change.declared]
     sh("umount", root)
     vhd = disk.with_name("debian-1.0.0-gen2-os.vhd")
     sh(*VMOFFER, "convert", disk, vhd)
     done = subprocess.run(
-        ["vmoffer", "validate", vhd, "--generation", "gen2", "--format", "json"],
+        [*VMOFFER, "validate", vhd, "--generation", "gen2", "--format", "json"],
         capture_output=True,
         text=True,
     )
     report = json.loads(done.stdout)
-    unmet = {one["rule"] for one in report["outcomes"] if one["status"] == "fail"}
-    assert unmet <= SMALL, [one for one in report["outcomes"] if one["status"] == "fail"]
+    assert report["verdict"] == "pass", [one for one in report["outcomes"] if one["status"] == "fail"]

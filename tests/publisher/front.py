@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 # "": pass on. A name in ANSWERS: say that instead. cut: let half of the body through. reset: the same, and
 # end with RST. flip: change a byte of the body. drip: answer a few bytes at a time. hang: never answer.
+# confirm: no fault, but what Azure adds to the answer to a page write: a checksum of what it got.
 Fault = str
 ANSWERS = {
     "busy": "503 Server Busy\r\nx-ms-error-code: ServerBusy",
@@ -118,6 +119,8 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
             front.body_bytes += len(body)
     if fault == "flip" and method == "GET":
         answer = answer[:-1] + bytes([answer[-1] ^ 1])
+    if fault == "confirm":
+        answer = answer.replace(b"\r\n", b"\r\nx-ms-content-crc64: AAAAAAAAAAA=\r\n", 1)
     if fault == "drip":
         for at in range(0, min(len(answer), 4096), DRIP):
             client.sendall(answer[at : at + DRIP])

@@ -12,6 +12,7 @@ from validators import engine
 from validators.disk import open_disk
 from validators.guest import Guest, Undecidable, walk
 from validators.outcome import Outcome, Status
+from validators.reports.text import printable
 
 SMALL = {"DSK-FMT-001", "DSK-SIZE-003", "DSK-BLOB-002"}  # what a small raw disk of the tests does not meet
 NTFS_START = 73728 * 512
@@ -104,6 +105,15 @@ def test_links_of_windows_stay_inside(tmp_path: Path) -> None:
     with pytest.raises(Undecidable, match="loop of symbolic links"):
         system.read("/Loop")
     assert not any(b"4711" in (system.read(path) or b"") for path, _ in walk(system, "/ProgramData"))
+
+
+def test_hostile_names_on_ntfs_are_read_and_shown_escaped(tmp_path: Path) -> None:
+    names = ["\x1b[31mred\u202e.log", "a\nb<script>.log", "setup:1|2?.log"]
+    disk = write_windows_disk(tmp_path / "os.raw", files={f"/Windows/Panther/{name}": "x" for name in names})
+    found = outcomes(disk)["WIN-GEN-005"]
+    assert all(name in found.evidence for name in names)
+    said = printable(found.evidence)
+    assert said.isprintable() and "\\x1b[31mred\\u202e.log, a\\nb<script>.log" in said
 
 
 def test_two_windows_are_said_and_not_guessed(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from images import Content_, sku
@@ -99,6 +100,7 @@ MEMORY = rf"{CONTROL}\Session Manager\Memory Management"
 ENVIRONMENT = rf"{CONTROL}\Session Manager\Environment"
 NVME = {"properties": {"nvme": True}}
 CLOSED = {"properties": {"remote_connection": False}}
+FIRST_BOOT = (Path(__file__).parents[2] / "provisioners/windows/first-boot-task.ps1").read_bytes()
 ONCE = "<Triggers><TimeTrigger><StartBoundary>2026-01-01T00:00:00</StartBoundary></TimeTrigger></Triggers>"
 AT_START = "<Triggers><BootTrigger/></Triggers><Exec><Command>powershell</Command><Arguments>-File &quot;C:\\setup\\first.ps1&quot;</Arguments></Exec>"
 
@@ -221,6 +223,7 @@ WINDOWS_ROWS = [
     WindowsRow("WIN-TASK-001", "pass", files=task(ONCE.replace("</TimeT", "<Repetition/></TimeT"))),
     WindowsRow("WIN-TASK-001", "undecidable", files=task(AT_START), evidence="Product"),
     WindowsRow("WIN-TASK-001", "pass", files={**task(AT_START), "/Setup/First.ps1": "Unregister-ScheduledTask -TaskName Product\n"}),
+    WindowsRow("WIN-TASK-001", "pass", files={**task(AT_START.replace("C:\\setup\\first.ps1", "C:\\Program Files\\vmoffer\\first-boot.ps1")), "/Program Files/vmoffer/first-boot.ps1": FIRST_BOOT}, evidence="1 tasks"),
     WindowsRow("WIN-CRED-001", "pass"),
     WindowsRow("WIN-CRED-001", "fail", {rf"{NT}\Winlogon\DefaultPassword": "word"}, evidence="automatic logon"),
     WindowsRow("WIN-CRED-001", "fail", files={"/Users/packer/.ssh/id_rsa": "-----BEGIN"}, evidence="id_rsa"),
