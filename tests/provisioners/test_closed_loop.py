@@ -292,7 +292,8 @@ the table. The number counts models of the distribution.
 {"".join(table(loops))}
 On Debian the steps were also run inside of installed systems, by `vmoffer provision --chroot` on mounted
 disks made of the packages of Debian 11, 12 and 13, and each result passed `vmoffer validate`. For 12 and 13
-that is a test (`pytest -m e2e tests/provisioners`); 11 was run once, in November 2026, without its security suite.
+that is a test (`pytest -m e2e tests/provisioners`); 11 was run once, in November 2026, without security
+updates.
 
 Why a rule is neither fixed nor kept:
 
