@@ -6,6 +6,7 @@ $found = @(
     Get-ChildItem -Path 'C:\Users\*\AppData\Roaming\Microsoft\Windows\PowerShell\PSReadLine\*_history.txt' `
         -Force -ErrorAction SilentlyContinue
     Get-ChildItem -Path 'C:\Users\*\AppData\Local\Temp\*' -Force -ErrorAction SilentlyContinue
+    Get-ChildItem -Path 'C:\*.log' -File -Force -ErrorAction SilentlyContinue
     Get-ChildItem -Path 'C:\Windows\Temp\*' -Force -ErrorAction SilentlyContinue
     Get-ChildItem -Path 'C:\Windows\SoftwareDistribution\Download\*' -Force -ErrorAction SilentlyContinue
 )

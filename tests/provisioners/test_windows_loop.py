@@ -63,6 +63,7 @@ ELSEWHERE = {
     "WIN-TASK-001": "a task deletes itself when it runs",
     "WIN-AGENT-001": "the agent's installer",
     "WIN-PATCH-002": "Windows Update replaces files",
+    "WIN-PATCH-003": "Windows Update replaces files",
     "WIN-PATCH-004": "how the base image was set up",
     "WIN-CRED-001": "the script of the step clean deletes files",
     "WIN-IC-001": "which Windows was installed",

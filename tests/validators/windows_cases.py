@@ -92,6 +92,7 @@ def task(content: str) -> dict[str, Content_]:
 
 
 SMB = "/Windows/System32/drivers/srv2.sys"
+KERNEL, STORPORT = "/Windows/System32/ntoskrnl.exe", "/Windows/System32/drivers/storport.sys"
 AGENT_FILE = "/WindowsAzure/GuestAgent/WindowsAzureGuestAgent.exe"
 STATE = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State\ImageState"
 DENY = r"SOFTWARE\Policies\Microsoft\Windows\RemovableStorageDevices"
@@ -207,6 +208,11 @@ WINDOWS_ROWS = [
     WindowsRow("WIN-PATCH-002", "pass", server("2012 R2", "9600"), {SMB: program("6.3.9600.1"), "/Windows/System32/drivers/srv.sys": program("6.3.9600.18604")}),
     WindowsRow("WIN-PATCH-002", "undecidable", server("2016", "14393"), {SMB: None}),
     WindowsRow("WIN-PATCH-002", "undecidable", server("", "6003"), evidence="not in the published table"),
+    WindowsRow("WIN-PATCH-003", "pass", evidence="came after the table"),
+    WindowsRow("WIN-PATCH-003", "pass", server("2016", "14393"), {KERNEL: program("10.0.14393.1358"), STORPORT: program("10.0.14393.2000")}, evidence="2 files"),
+    WindowsRow("WIN-PATCH-003", "warn", server("2016", "14393"), {KERNEL: program("10.0.14393.1358"), STORPORT: program("10.0.14393.1357")}, evidence="drivers/storport.sys 10.0.14393.1357, at least 10.0.14393.1358"),
+    WindowsRow("WIN-PATCH-003", "undecidable", server("", "6003"), evidence="not in the published table"),
+    WindowsRow("WIN-PATCH-003", "undecidable", server("2016", "14393"), {KERNEL: None}, evidence="none of the"),
     WindowsRow("WIN-PATCH-004", "pass"),
     WindowsRow("WIN-PATCH-004", "warn", {rf"{UPDATES}\NoAutoUpdate": 1}),
     WindowsRow("WIN-PATCH-004", "warn", {rf"{SERVICES}\wuauserv\Start": 4}, evidence="wanted 2 or 3"),

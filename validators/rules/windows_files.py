@@ -12,8 +12,9 @@ from validators.pe import Version
 from validators.rules.windows import FEATURES, roles
 from validators.windows import release, settings
 
-KERNEL = "/Windows/System32/ntoskrnl.exe"
-DRIVERS = "/Windows/System32/drivers"
+SYSTEM32 = "/Windows/System32"
+KERNEL = f"{SYSTEM32}/ntoskrnl.exe"
+DRIVERS = f"{SYSTEM32}/drivers"
 SYSPREP = "/Windows/System32/Sysprep"
 PANTHER = "/Windows/Panther"
 ANSWER_FILES = (
@@ -121,6 +122,28 @@ def smb_is_mended(case: Case) -> Answer:
     good = any(version >= _numbers(least) for version in versions.values())
     evidence = f"{evidence}; at least {least}"
     return met(evidence, DRIVERS) if good else unmet(evidence, DRIVERS)
+
+
+@rule("WIN-PATCH-003")
+def drivers_are_not_older(case: Case) -> Answer:
+    guest, limits = case.guest, case.rule.limits
+    found = release.read(guest)
+    if found.build >= limits["safe_from"]:
+        return met(f"{found.name} (build {found.build}) came after the table")
+    table = limits["builds"].get(str(found.build))
+    if table is None:
+        return undecided(f"build {found.build} is not in the published table")
+    older, seen = [], 0
+    for name, least in table.items():
+        version = pe.version(guest, f"{SYSTEM32}/{name}")
+        if version is None:  # of a role or feature that is not installed
+            continue
+        seen += 1
+        if version < _numbers(least):
+            older.append(f"{name} {_dotted(version)}, at least {least}")
+    if not seen:
+        return undecided(f"none of the {len(table)} files of the table is there", SYSTEM32)
+    return unmet(shown(older), SYSTEM32) if older else met(f"{seen} files are new enough", SYSTEM32)
 
 
 @rule("WIN-TASK-001")
