@@ -5,14 +5,15 @@ from __future__ import annotations
 import bz2
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from validators.guest import Undecidable
 
 COMPRESSED_LIMIT = 192 << 20  # bytes of the file
 UNPACKED_LIMIT = 1 << 30  # bytes after decompression; more is a bomb or a rescue system
-CHUNK = 1 << 18
+CHUNK = 1 << 18  # bytes out of a decompressor at once
+INPUT = 1 << 20  # bytes of the file at once
 NEWC = (b"070701", b"070702")
 HEADER_BYTES = 110
 LZ4_LEGACY = b"\x02\x21\x4c\x18"
@@ -20,6 +21,9 @@ LZ4_BLOCK = 8 << 20  # bytes; every block unpacks to this, the last one to less
 LZ4_MOST = LZ4_BLOCK + LZ4_BLOCK // 255 + 16  # bytes of a block that does not compress
 NAME_LIMIT = 4096
 TRAILER = "TRAILER!!!"
+
+
+Read = Callable[[int, int], bytes]  # offset, bytes; fewer at the end
 
 
 class _Decompressor(Protocol):
@@ -58,30 +62,35 @@ class _Gzip:
 
 
 def names(data: bytes) -> Iterator[str]:
-    """Every file name in the initramfs. Raises Undecidable for what cannot be unpacked, and for a bomb."""
-    rest = memoryview(data)
+    """Every file name in an initramfs that is in memory; see `walk`."""
+    return walk(lambda offset, count: data[offset : offset + count], len(data))
+
+
+def walk(read: Read, size: int) -> Iterator[str]:
+    """Every file name in an initramfs of `size` bytes, read no further than names are asked for.
+
+    Raises Undecidable for what cannot be unpacked, and for a bomb.
+    """
     budget = [UNPACKED_LIMIT]
-    while True:
-        rest = _after_zeros(rest)
-        if not rest:
-            return
-        if bytes(rest[:6]) in NEWC:
-            reader = _Reader(iter([bytes(rest)]), budget)
+    at = 0
+    while (at := _after_zeros(read, at, size)) < size:
+        magic = read(at, 6)
+        if magic in NEWC:
+            reader = _Reader(_plain(read, at, size), budget)
             yield from reader.archive()
-            rest = rest[reader.position :]
+            at += reader.position
             continue
-        magic = bytes(rest[:6])
-        unused: list[int] = []
+        ends: list[int] = []
         if magic.startswith(LZ4_LEGACY):
-            pieces = _lz4_blocks(rest, unused)
+            pieces = _lz4_blocks(read, at, size, ends)
         else:
-            pieces = _unpacked(_decompressor(magic), rest, unused)
+            pieces = _unpacked(_decompressor(magic), read, at, ends)
         reader = _Reader(pieces, budget)
         while reader.skip_zeros():
             yield from reader.archive()
-        if not unused:
+        if not ends:
             return
-        rest = rest[len(rest) - unused[0] :]
+        at = ends[0]
 
 
 def _decompressor(magic: bytes) -> _Decompressor:
@@ -110,16 +119,21 @@ def _zstd() -> _Decompressor:
     return decompressor
 
 
-def _lz4_blocks(data: memoryview, unused: list[int]) -> Iterator[bytes]:
+def _plain(read: Read, at: int, size: int) -> Iterator[bytes]:
+    for start in range(at, size, INPUT):
+        yield read(start, INPUT)
+
+
+def _lz4_blocks(read: Read, at: int, size: int, ends: list[int]) -> Iterator[bytes]:
     """The pieces of lz4's first format, which the kernel uses: blocks after their lengths, without an end."""
     from lz4.block import LZ4BlockError, decompress
 
-    at = len(LZ4_LEGACY)
-    while at + 4 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "little")
+    at += len(LZ4_LEGACY)
+    while at + 4 <= size:
+        length = int.from_bytes(read(at, 4), "little")
         if not 0 < length <= LZ4_MOST:  # padding, or the next archive
             break
-        block = bytes(data[at + 4 : at + 4 + length])
+        block = read(at + 4, length)
         if len(block) < length:
             raise Undecidable("the initramfs ends in the middle of its compressed part")
         try:
@@ -127,17 +141,16 @@ def _lz4_blocks(data: memoryview, unused: list[int]) -> Iterator[bytes]:
         except LZ4BlockError as error:
             raise Undecidable(f"the initramfs cannot be unpacked: {error}") from None
         at += 4 + length
-    unused.append(len(data) - at)
+    ends.append(at)
 
 
-def _unpacked(decompressor: _Decompressor, data: memoryview, unused: list[int]) -> Iterator[bytes]:
-    """Decompressed pieces; `unused` gets the number of bytes behind the compressed stream."""
-    at = 0
+def _unpacked(decompressor: _Decompressor, read: Read, at: int, ends: list[int]) -> Iterator[bytes]:
+    """Decompressed pieces; `ends` gets where the compressed stream that begins at `at` ends."""
     try:
         while not decompressor.eof:
             piece = b""
             if decompressor.needs_input:
-                piece = bytes(data[at : at + CHUNK])
+                piece = read(at, INPUT)
                 at += len(piece)
                 if not piece:
                     raise Undecidable("the initramfs ends in the middle of its compressed part")
@@ -148,7 +161,7 @@ def _unpacked(decompressor: _Decompressor, data: memoryview, unused: list[int]) 
         if type(error).__name__ != "ZstdError":
             raise
         raise Undecidable(f"the initramfs cannot be unpacked: {error}") from None
-    unused.append(len(data) - at + len(decompressor.unused_data))
+    ends.append(at - len(decompressor.unused_data))
 
 
 class _Reader:
@@ -227,12 +240,10 @@ class _Reader:
         self.position += count
 
 
-def _after_zeros(rest: memoryview) -> memoryview:
-    at = 0
-    while at < len(rest):
-        piece = bytes(rest[at : at + 4096])
+def _after_zeros(read: Read, at: int, size: int) -> int:
+    while at < size and (piece := read(at, 4096)):
         bare = piece.lstrip(b"\0")
         if bare:
-            return rest[at + len(piece) - len(bare) :]
+            return at + len(piece) - len(bare)
         at += len(piece)
-    return rest[len(rest) :]
+    return size

@@ -55,21 +55,30 @@ def loaded_early(guest: Guest, entry: boot.Entry, wanted: set[str]) -> set[str]:
     """Those of `wanted` that are in the entry's initramfs; stops reading when all are found."""
     found: set[str] = set()
     if entry.unified:
-        return _found(uki.initramfs(guest, entry.kernel, initramfs.COMPRESSED_LIMIT), wanted)
+        return _found(guest, entry.kernel, *uki.initramfs(guest, entry.kernel), wanted)
     for image in entry.initrds:
         path = next((place for place in boot.located(image) if guest.stat(place)), None)
-        if path is None:
+        facts = guest.stat(path) if path else None
+        if path is None or facts is None:
             raise Undecidable(f"{entry.where} names the initramfs {image}, which is not in the image")
-        found |= _found(guest.read(path, initramfs.COMPRESSED_LIMIT) or b"", wanted - found)
+        found |= _found(guest, path, 0, facts.size, wanted - found)
         if found == wanted:
             break
     return found
 
 
-def _found(image: bytes, wanted: set[str]) -> set[str]:
-    """Those of `wanted` in one initramfs; it is read no further than needed."""
+def _found(guest: Guest, path: str, start: int, size: int, wanted: set[str]) -> set[str]:
+    """Those of `wanted` in the initramfs at `start` of a file; it is read no further than needed."""
+    if size > initramfs.COMPRESSED_LIMIT:
+        raise Undecidable(
+            f"the initramfs in {path} has {size} bytes; at most {initramfs.COMPRESSED_LIMIT} are read"
+        )
+
+    def read(offset: int, count: int) -> bytes:
+        return guest.piece(path, start + offset, max(0, min(count, size - offset))) or b""
+
     found: set[str] = set()
-    for name in initramfs.names(image):
+    for name in initramfs.walk(read, size):
         if MODULE.search(name):
             found |= {_plain(name)} & wanted
             if found == wanted:

@@ -31,10 +31,9 @@ def images(guest: Guest) -> Iterator[Image]:
             )
 
 
-def initramfs(guest: Guest, path: str, limit: int) -> bytes:
-    """The image's initramfs, at most `limit` bytes of it; empty if it holds none."""
-    found = (pe.sections(guest, path) or {}).get(".initrd")
-    return (guest.piece(path, found[0], min(found[1], limit)) or b"") if found else b""
+def initramfs(guest: Guest, path: str) -> tuple[int, int]:
+    """Offset and length in the file of the image's initramfs; of length 0 if it holds none."""
+    return (pe.sections(guest, path) or {}).get(".initrd", (0, 0))
 
 
 def _text(guest: Guest, path: str, place: tuple[int, int] | None) -> str:
