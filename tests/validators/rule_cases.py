@@ -402,7 +402,8 @@ ROWS = [
     Row("LNX-TIME-001", "pass", evidence="hv_utils"),
     Row("LNX-TIME-001", "pass", {"/etc/chrony/chrony.conf": "confdir /etc/chrony/conf.d\n", "/etc/chrony/conf.d/a.conf": "RefClock PHC /dev/ptp_hyperv:pps\n"}),
     Row("LNX-TIME-001", "warn", {"/etc/chrony/chrony.conf": "pool ntp.org\n! refclock PHC /dev/ptp_hyperv\n"}),
-    Row("LNX-TIME-001", "warn", {"/etc/chrony/chrony.conf": "include /etc/chrony/chrony.conf\n"}),
+    Row("LNX-TIME-001", "warn", {"/etc/chrony/chrony.conf": "include /etc/chrony/*.conf\n" * 400}),
+    Row("LNX-TIME-001", "undecidable", {f"/etc/chrony/{n:03}.conf": f"include /etc/chrony/{n + 1:03}.conf\n" for n in range(200)} | {"/etc/chrony/chrony.conf": "include /etc/chrony/000.conf\n"}, evidence="more than 100 files"),
     Row("LNX-TIME-001", "warn", {CONFIG: "CONFIG_HYPERV=y\n"}, evidence="no hv_utils"),
     Row("LNX-TIME-001", "warn", {"/usr/lib/udev/rules.d/50-udev-default.rules": "#\n"}, evidence="no udev rule"),
     Row("LNX-TIME-001", "pass", {
