@@ -22,6 +22,7 @@ READERS = {
 }
 FILE_SYSTEMS = {"ext": "EXT", "xfs": "XFS", "fat": "FAT", "ntfs": "NTFS"}
 PIECE = 1 << 20  # bytes per read
+KEPT_NAMES = 5000  # of one folder; rules look into the same folders again and again
 MODE_FORMATS = {0o040000: Kind.DIRECTORY, 0o100000: Kind.FILE, 0o120000: Kind.LINK}
 
 _T = TypeVar("_T")
@@ -85,6 +86,7 @@ class OfflineVolume:
         self._title = title
         self._names: dict[str, dict[str, str]] = {}  # folder → casefolded name → name
         self._entries: dict[str, Any] = {}
+        self._listed: dict[str, list[str]] = {}
 
     def lstat(self, path: str) -> Stat | None:
         entry = self._entry(path)
@@ -112,10 +114,15 @@ class OfflineVolume:
         return rest if rest.startswith("/") else f"/{rest}"
 
     def listdir(self, path: str) -> list[str]:
+        if path in self._listed:
+            return list(self._listed[path])
         entry = self._entry(path)
         if entry is None:
             return []
-        return _guarded(f"{self._title}: {path}", lambda: [sub.name for sub in entry.sub_file_entries])
+        found = _guarded(f"{self._title}: {path}", lambda: [sub.name for sub in entry.sub_file_entries])
+        if len(found) <= KEPT_NAMES:
+            self._listed[path] = found
+        return list(found)
 
     def read(self, path: str, count: int, offset: int = 0) -> bytes:
         entry = self._entry(path)

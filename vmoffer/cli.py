@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import signal
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -91,6 +90,8 @@ def run(arguments: list[str]) -> int:
         return 0
     except (VmofferError, OSError) as error:
         if "--debug" in arguments:
+            import traceback
+
             traceback.print_exc()
         problem = error if isinstance(error, VmofferError) else _from_os(error)
         print(describe(problem), file=sys.stderr)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import cast
 
 from validators.guest import Guest, exists, text
 from validators.linux import uki
@@ -46,8 +48,14 @@ class Entry:
         return [word.partition("=")[2] for word in self.arguments if word.partition("=")[0] == name]
 
 
-def entries(guest: Guest) -> list[Entry]:
+def entries(guest: Guest) -> tuple[Entry, ...]:
     """All entries of all boot configurations; of each configuration one is the default."""
+    return _entries(cast(Hashable, guest))
+
+
+@lru_cache(maxsize=4)  # a dozen rules ask for the entries of the same guest
+def _entries(hashable: Hashable) -> tuple[Entry, ...]:
+    guest = cast(Guest, hashable)
     environment = _environment(guest)
     found: list[Entry] = []
     uses_bls = False
@@ -60,7 +68,7 @@ def entries(guest: Guest) -> list[Entry]:
     # Without GRUB it is systemd-boot that reads these entries.
     if uses_bls or not found:
         found += _bls(guest, environment, _unified(guest))
-    return found
+    return tuple(found)
 
 
 def defaults(guest: Guest) -> list[Entry]:
