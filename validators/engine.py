@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -72,13 +72,16 @@ def judge(
     profile: str = "strict",
     waived: Mapping[str, str] | None = None,
     seconds: float = RULE_SECONDS,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Judgement:
     """Judge the disks at `paths` together, as one image of one plan.
 
     `role` None finds out: from the names in `sku`, else the first disk that holds a system is the OS
     disk. Each disk is read by a process of its own, which has `seconds` for every rule and for opening
-    the disk; a remote one has ten times as long. Raises Unusable for a path that is no disk file and
-    for an unknown profile or waived rule, and Surroundings when a remote disk can no longer be read.
+    the disk; a remote one has ten times as long. `meanwhile` is called once, while they open it.
+
+    Raises Unusable for a path that is no disk file and for an unknown profile or waived rule, and
+    Surroundings when a remote disk can no longer be read.
     """
     from validators.workers import reading
 
@@ -88,6 +91,7 @@ def judge(
     load_checks()
     known = catalogue.rules()  # before the processes are forked, as the checks: once for all of them
     with reading(paths, seconds) as workers:
+        meanwhile()
         disks = assign(workers.disks(), sku, generation, role)
         rules = [[rule.id for rule in known.values() if _applies(rule, disk)] for disk in disks]
         found = workers.decide(disks, sku, profile, rules)

@@ -83,7 +83,6 @@ def command(
     from validators import engine
     from validators.disk import Role
     from validators.remote import Place, place
-    from validators.reports import document, text
 
     if len(waive) != len(why):
         raise Unusable("every --waive needs its own --why")
@@ -108,7 +107,11 @@ def command(
             profile=profile,
             waived=dict(zip(waive, why, strict=True)),
             seconds=deadline,
+            # while the disks are opened in processes of their own
+            meanwhile=lambda: importlib.import_module("validators.reports.text"),
         )
+        from validators.reports import document
+
         return document.build(judgement)
 
     if diff:
@@ -120,6 +123,8 @@ def command(
         _deliver(form, out, changes, lambda console: difference.write(changes, console))
     else:
         report = judged(*places)
+        from validators.reports import text
+
         verdict = report["verdict"]
         _deliver(form, out, report, lambda console: text.write(report, console, full=full))
     if verdict == "fail":
