@@ -196,7 +196,7 @@ def test_every_windows_server_is_formatted_and_valid(
     assert valid.returncode == 0, valid.stdout + valid.stderr
 
 
-@pytest.mark.parametrize("system", ["alma-9", "windows-server-2022"])
+@pytest.mark.parametrize("system", ["alma-9", "sles-15", "azurelinux-3", "windows-server-2022"])
 def test_what_new_writes_is_valid(
     system: str, tmp_path: Path, run_packer: Run, packer: Packer, key: Path
 ) -> None:
