@@ -1,6 +1,6 @@
 """What this machine knows of an upload that is under way: which blocks the blob is known to hold.
 
-One file per blob in `$XDG_STATE_HOME/vmoffer/uploads`, with a line per block: its place, and the SHA-256 of
+One file per blob in `$XDG_STATE_HOME/vmoffer/uploads`, with a line per block: its place, and the digest of
 what was sent. It only saves reading back. Without it, as on another machine, what the blob holds is read
 and compared. It is believed for a block only if the file still has the content that was sent, and for the
 blob only if nobody else can have written to it since: the same run is named in the blob's metadata, and
@@ -57,7 +57,7 @@ class Journal:
 
     def note(self, start: int, digest: str, modified: float) -> None:
         """The blob holds the block at `start`, and was written to at `modified` (seconds since 1970)."""
-        self._write({"at": start, "sha256": digest, "when": modified})
+        self._write({"at": start, "blake3": digest, "when": modified})
 
     def done(self) -> None:
         """The blob is proven; nothing has to be remembered."""
@@ -84,7 +84,7 @@ class Journal:
             for text in self._file:
                 if text.endswith("\n"):  # the last line may be half of one
                     line = json.loads(text)
-                    known[int(line["at"])] = str(line["sha256"])
+                    known[int(line["at"])] = str(line["blake3"])
                     last = max(last, float(line["when"]))
         except (ValueError, KeyError, TypeError):
             return str(uuid.uuid4()), {}, 0.0

@@ -44,6 +44,10 @@ class Patience:
         self._under_way = 0
         self._room = threading.Condition()
 
+    def narrow(self, most: int) -> None:
+        """Let at most `most` requests go out at a time; not fewer than at the start."""
+        self.most = min(self.most, max(START, most))
+
     def stop(self) -> None:
         """Let no request begin any more, and end all waiting."""
         self._stop.set()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from generator.errors import Surroundings, Unusable
+from publisher.checksum import UNKNOWN
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError
@@ -95,8 +96,10 @@ def retriable(error: AzureError) -> bool:
     status = error.status_code if isinstance(error, HttpResponseError) else None
     if status is None or isinstance(error, DecodeError):
         return True
-    damaged = getattr(error, "error_code", None) == "Md5Mismatch"
-    return status in (408, 429) or status >= 500 or damaged
+    code = getattr(error, "error_code", None)
+    if code == UNKNOWN:
+        return False
+    return status in (408, 429) or status >= 500 or code in ("Md5Mismatch", "Crc64Mismatch")
 
 
 def throttled(error: AzureError) -> float | None:

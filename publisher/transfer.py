@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import Surroundings
 from publisher import lease, pages, proof
+from publisher.checksum import CRC64, MD5, UNKNOWN, Checksum
 from publisher.extents import Block, Coverage, Piece, Range, merged
 from publisher.journal import Journal
 from publisher.patience import Patience
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
 
 SENDINGS = 3  # of one piece that is not there as it was sent, before it is given up
-# The service's own word on what it got, which Azure gives with each page write and emulators do not.
-CONFIRMED = ("content_md5", "content_crc64")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,8 @@ class Transfer:
     """One file on its way into one blob.
 
     `known` are the digests of the blocks of which it is sure what they hold, `present` the pages that the
-    blob held before. `trust`: a page write that the service does not confirm is not read back.
+    blob held before. `trust`: a page write that the service does not confirm is not read back. `checksum`
+    goes with each page; MD5 if the service turns out not to know it.
     """
 
     blob: BlobClient
@@ -45,6 +45,7 @@ class Transfer:
     journal: Journal
     known: Mapping[int, str]
     trust: bool
+    checksum: Checksum = CRC64
     present: Coverage = field(default_factory=lambda: Coverage(()))
     sent: int = 0
     data: int = 0
@@ -130,17 +131,29 @@ class Transfer:
         ):
             return 0
         for sending in range(1, SENDINGS + 1):
-            # The service checks the MD5 of what arrives.
-            answer = self.write(
-                self.blob.upload_page, piece.data, piece.start, len(piece.data), validate_content=True
-            )
-            self.modified = max(self.modified, answer["last_modified"].timestamp())
-            if self.trust or any(answer.get(name) for name in CONFIRMED):
+            if self._send(piece) or self.trust:
                 return sending * len(piece.data)
             if pages.read(self.blob, piece.range, self.patience) == piece.data:
                 return sending * len(piece.data)
         where = f"{self.blob.url} at {piece.start}"
         raise Surroundings("the blob does not hold what was sent", where=where, hint="run it again")
+
+    def _send(self, piece: Piece) -> bool:
+        """Write one piece; whether the service confirms what it got."""
+        from azure.core.exceptions import HttpResponseError
+
+        kind = self.checksum
+        value = kind.of(piece.data)
+        request = (self.blob.upload_page, piece.data, piece.start, len(piece.data))
+        try:
+            answer = self.write(*request, headers=kind.headers(value))
+        except HttpResponseError as error:
+            if kind is MD5 or lease.code(error) != UNKNOWN:
+                raise
+            self.checksum = MD5
+            return self._send(piece)
+        self.modified = max(self.modified, answer["last_modified"].timestamp())
+        return kind.confirmed(answer, value)
 
     def _clear(self, part: Range) -> None:
         """Empty pages where the file has zeros but an older upload left something."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from generator.errors import NotMet, Unusable
 from publisher import proof
-from publisher.extents import extents
+from publisher.extents import blocks, extents
 from publisher.job import Job, Uploaded, look, whole_pages
 from publisher.patience import Patience
 from publisher.store import failures
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 VERIFY = ("auto", "sent", "full")
+AT_RISK = 0.05  # of the blocks may be on their way at a time: a run that is killed has to send them again
 
 
 def upload_all(
@@ -43,7 +44,8 @@ def upload_all(
     `advance` gets the bytes of each block that is done, at most `data_bytes` of all paths. A finished blob
     with another content is replaced only with `overwrite`, or in a store on this machine. `verify` is auto
     (read back what the service does not confirm), sent (nothing) or full (everything, at the end).
-    `patience` says how many requests go out at a time and how long one may fail (default: 16, five minutes).
+    `patience` says how many requests go out at a time and how long one may fail (default: 16, five minutes);
+    a small upload gets fewer, so that little of it is lost when it is killed.
 
     Raises NotMet for a name that Partner Center refuses (DSK-BLOB-002), Unusable for a file that is no
     whole number of pages, two of one name, or a blob that must not be replaced, Surroundings if the
@@ -54,6 +56,7 @@ def upload_all(
         if sum(path.name == other.name for other in paths) > 1:
             raise Unusable("two disks have the same name, which is the blob's", where=str(path))
     patience = patience or Patience()
+    patience.narrow(int(sum(map(_blocks, paths)) * AT_RISK))
     where = f"{container.url}/{paths[0].name}" if len(paths) == 1 else container.url
     with failures(where), ExitStack() as stack:
         jobs = [
@@ -123,6 +126,12 @@ def data_bytes(path: Path) -> int:
     """The bytes of `path` that are not holes."""
     with path.open("rb") as file:
         return sum(part.length for part in extents(file.fileno(), os.fstat(file.fileno()).st_size))
+
+
+def _blocks(path: Path) -> int:
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        return sum(1 for _ in blocks(extents(file.fileno(), size), size))
 
 
 def check_name(name: str) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from generator.model import Storage
+from typing import NamedTuple
 
 
-def storage(sku: str | None, container: str | None) -> Storage:
+class Place(NamedTuple):
+    """A container, and its account; without one, the environment names it or the local store is meant."""
+
+    container: str
+    account: str | None
+
+
+def storage(sku: str | None, container: str | None) -> Place:
     """The storage of `sku` (a name or a path), with `container` instead of its own if given."""
+    if sku is None:
+        return Place(container or "vhds", None)
     from generator import catalogue
 
-    place = catalogue.find(sku).sku.storage if sku else Storage()
-    return place.model_copy(update={"container": container}) if container else place
+    place = catalogue.find(sku).sku.storage
+    return Place(container or place.container, place.account)

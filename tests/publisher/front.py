@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import socket
 import socketserver
 import ssl
 import struct
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 # "": pass on. A name in ANSWERS: say that instead. cut: let half of the body through. reset: the same, and
 # end with RST. flip: change a byte of the body. drip: answer a few bytes at a time. hang: never answer.
-# confirm: no fault, but what Azure adds to the answer to a page write: a checksum of what it got.
+# confirm: no fault, but what Azure adds to the answer to a page write: the checksum of what it got;
+# misheard: the checksum of something else.
 Fault = str
 ANSWERS = {
     "busy": "503 Server Busy\r\nx-ms-error-code: ServerBusy",
@@ -119,8 +122,9 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
             front.body_bytes += len(body)
     if fault == "flip" and method == "GET":
         answer = answer[:-1] + bytes([answer[-1] ^ 1])
-    if fault == "confirm":
-        answer = answer.replace(b"\r\n", b"\r\nx-ms-content-crc64: AAAAAAAAAAA=\r\n", 1)
+    if fault in ("confirm", "misheard"):
+        got = b64encode(hashlib.md5(body if fault == "confirm" else b"").digest())
+        answer = answer.replace(b"\r\n", b"\r\nContent-MD5: " + got + b"\r\n", 1)
     if fault == "drip":
         for at in range(0, min(len(answer), 4096), DRIP):
             client.sendall(answer[at : at + DRIP])

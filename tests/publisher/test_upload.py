@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bench import pageserver
 from generator.errors import NotMet, Surroundings, Unusable
-from publisher import proof, store, upload
+from publisher import checksum, proof, store, upload
 from publisher.extents import BLOCK, CELL, PAGE, Coverage, Piece, Range, blocks, extents, merged, pieces
 from publisher.patience import Patience
 from tests.publisher.front import Front, in_front_of
@@ -680,6 +681,58 @@ def test_pages_that_the_service_confirms_are_not_read_back(
     front.plan = lambda method, target, count: ""
     upload.upload(path, target)
     assert _reads(front, path)
+
+
+def test_a_checksum_of_something_else_is_no_confirmation(
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+) -> None:
+    path = make_disk()
+    front.plan = lambda method, target, count: "misheard" if "comp=page&" in f"{target}&" else ""
+    upload.upload(path, through(front, env, container))
+    assert _reads(front, path)
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_store_that_does_not_know_the_crc_gets_the_md5(
+    container: ContainerClient,
+    env: dict[str, str],
+    front: Front,
+    make_disk: Make,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Azurite refuses the CRC; by its address it is not asked at all.
+    monkeypatch.setattr("publisher.job.is_local", lambda url: False)
+    path = make_disk()
+    began = time.monotonic()
+    upload.upload(path, through(front, env, container))
+    assert time.monotonic() - began < 10  # the refusal is taken at once, not waited out
+    assert content(container, path.name) == path.read_bytes()
+
+
+def test_a_service_that_checks_the_crc_is_believed_and_gets_again_what_arrived_wrong(
+    make_disk: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, arrived = make_disk(), list[int]()
+
+    def wrong_once(data: bytes) -> bytes:
+        arrived.append(len(data))
+        return bytes(8) if len(arrived) == 1 else checksum.CRC64.of(data)
+
+    monkeypatch.setitem(pageserver.CHECKSUMS, checksum.CRC64.header, wrong_once)
+    monkeypatch.delattr("publisher.pages.read")
+    with pageserver.Server(tmp_path) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        target = store.connect("crc", {"AZURE_STORAGE_CONNECTION_STRING": server.connection_string})
+        done = upload.upload(path, target, patience=quick())
+        (blob,) = server.blobs.values()
+        assert os.pread(blob.file, blob.size, 0) == path.read_bytes()
+        server.shutdown()
+    assert sum(arrived) > done.sent
+
+
+def test_the_crc_is_the_one_that_is_published() -> None:
+    # CRC-64/NVME of the nine digits, from the catalogue of parametrised CRC algorithms.
+    assert checksum.CRC64.of(b"123456789") == 0xAE8B14860A799888.to_bytes(8, "little")
 
 
 def _reads(front: Front, path: Path) -> int:
