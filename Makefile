@@ -16,7 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 VMOFFER := $(BIN)/vmoffer
 
-.PHONY: help setup setup-azure build generate validate new test e2e lint bench clean
+.PHONY: help setup setup-azure build generate validate new test e2e lint bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,8 @@ help: ## show this list
 setup: $(VENV)/.native ## bring in everything a local build needs: packages, .venv, Packer, blob store, base image
 	@$(VMOFFER) doctor --bring packer --bring store --bring base
 
-setup-azure: $(VENV)/.native ## bring in the azure plugin too (tests that run `packer validate`)
-	@$(VMOFFER) doctor --bring packer --bring azure-plugin --bring store
+setup-azure: $(VENV)/.native ## bring in what only tests need: the azure plugin, actionlint
+	@$(VMOFFER) doctor --bring packer --bring azure-plugin --bring store --bring actionlint
 
 build: $(VENV)/.native ## build SKU=offer/plan: image, VHDs, report, page blobs, SAS URIs
 	@$(VMOFFER) build $(SKU) $(if $(BUILDER),--builder $(BUILDER)) $(ARGS)
@@ -52,7 +52,11 @@ lint: $(VENV)/.dev ## linters over code, scripts and SKU definitions
 	@$(VMOFFER) lint
 
 bench: $(VENV)/.dev $(VENV)/.native ## run the benchmarks
-	@for name in convert upload faults validate remote; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit; done
+	@for name in scale convert upload faults validate remote; do echo "== $$name"; $(BIN)/python bench/$$name.py || exit; done
+
+docs: $(VENV)/.docs ## build the site of docs/ into build/site
+	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+	@echo "vmoffer: build/site/index.html" >&2
 
 clean: ## remove build/, .venv and the linters' caches; ~/.cache/vmoffer stays
 	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -76,6 +80,11 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 $(VENV)/.dev: $(VENV)/.installed
 	@echo "vmoffer: installing what the tests need into $(VENV)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/bin/python pyproject.toml
+	@echo "vmoffer: installing what the site needs into $(VENV)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
 	@touch $@
 
 $(VENV)/.native: $(VENV)/.installed tools/doctor.py

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
 
 from generator.errors import Unusable
@@ -13,6 +12,9 @@ from generator.errors import Unusable
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ATTRIBUTE = re.compile(r'^(\s*)([A-Za-z_][\w-]*|"(?:[^"\\]|\\.)*") = (.*)$')
 _BLANKS = re.compile(r"\n{3,}")
+_BRACKET = re.compile(r"[][(){}]")
+_SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f-\x9f\u2028\u2029]|[$%](?=\{)')  # and control characters
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
@@ -73,25 +75,18 @@ def tidy(text: str) -> str:
         if match and _closed(match[3]) and (not run or match[1] == run[0][0]):
             run.append((match[1], match[2], match[3]))
             continue
-        width = max((len(name) for _, name, _ in run), default=0)
-        lines += [f"{indent}{name:<{width}} = {rest}" for indent, name, rest in run]
-        run = []
+        if run:
+            width = max(len(name) for _, name, _ in run)
+            lines += [f"{indent}{name:<{width}} = {rest}" for indent, name, rest in run]
+            run = []
         lines.append(line)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _quoted(text: str) -> str:
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _SURROGATE.search(text):
         raise Unusable("text with half of a surrogate pair cannot be written as UTF-8", where=ascii(text))
-    return "".join(_character(char, text[index + 1 : index + 2]) for index, char in enumerate(text))
-
-
-def _character(char: str, following: str) -> str:
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    if (char in "$%" and following == "{") or unicodedata.category(char) in {"Cc", "Zl", "Zp"}:
-        return f"\\u{ord(char):04x}"
-    return char
+    return _SPECIAL.sub(lambda found: _ESCAPES.get(found[0]) or f"\\u{ord(found[0]):04x}", text)
 
 
 def _unbraced(value: Any) -> Any:
@@ -106,5 +101,7 @@ def _unbraced(value: Any) -> Any:
 
 def _closed(expression: str) -> bool:
     """Whether brackets outside strings balance, so that the attribute ends on its line."""
+    if not _BRACKET.search(expression):
+        return True
     bare = _STRING.sub("", expression)
     return sum(bare.count(char) for char in "([{") == sum(bare.count(char) for char in ")]}")

@@ -80,11 +80,7 @@ class Job:
         if self.transfer is None:
             return self.equal
         self.transfer.prove()
-        after = os.fstat(self.file.fileno())
-        if (after.st_size, after.st_mtime_ns) != (self.before.st_size, self.before.st_mtime_ns):
-            raise Surroundings(
-                "the file changed while it was uploaded", where=str(self.path), hint="run it again"
-            )
+        require_unchanged(self.path, self.file, self.before)
         digest = proof.combined(self.size, self.transfer.digests)
         write = self.transfer.write
         proof.record(lambda metadata: write(self.blob.set_blob_metadata, metadata), digest)
@@ -146,6 +142,13 @@ class Job:
         except (ResourceExistsError, ResourceModifiedError):
             # Somebody else was quicker, or a first try arrived whose answer was lost; the lease decides.
             return
+
+
+def require_unchanged(path: Path, file: IO[bytes], before: os.stat_result) -> None:
+    """Raise Surroundings if the open `file` is not what it was `before`."""
+    after = os.fstat(file.fileno())
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        raise Surroundings("the file changed while it was uploaded", where=str(path), hint="run it again")
 
 
 def whole_pages(path: Path, size: int) -> int:

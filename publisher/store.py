@@ -180,6 +180,8 @@ def _client(target: str, env: Mapping[str, str], account: str | None, **more: An
         credential = {"account_name": account, "account_key": key}
     elif token := env.get("AZURE_STORAGE_SAS_TOKEN"):
         credential = _sas(token)
+    elif base.startswith("http:"):  # an identity's token may only travel over https
+        raise Unusable("there are no credentials for this store", where=base, hint="vmoffer store start")
     else:
         credential = _identity(env.get("AZURE_AUTHORITY_HOST") or authority)
     return ContainerClient(base or f"https://{account}.blob.{suffix}", name, credential=credential, **options)

@@ -41,7 +41,7 @@ class Transfer:
     blob: BlobClient
     descriptor: int
     patience: Patience
-    lease: lease.Lease
+    lease: lease.Lease | None
     journal: Journal
     known: Mapping[int, str]
     trust: bool
@@ -97,8 +97,14 @@ class Transfer:
                 raise Surroundings("the blob does not hold what was sent", where=where, hint="run it again")
 
     def write(self, request: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """A request that writes, under the lease; taken again if a long break has let it run out."""
+        """A request that writes, under the lease; taken again if a long break has let it run out.
+
+        A managed disk has no lease.
+        """
         from azure.core.exceptions import HttpResponseError
+
+        if self.lease is None:
+            return self.patience.call(request, *args, **options)
 
         try:
             return self.patience.call(request, *args, lease=self.lease.name, **options)

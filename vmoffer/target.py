@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from typing import NamedTuple
+
+# Whoever sets one of these has a store of their own.
+OWN_STORE = ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT")
 
 
 class Place(NamedTuple):
@@ -20,3 +25,17 @@ def storage(sku: str | None, container: str | None) -> Place:
 
     place = catalogue.find(sku).sku.storage
     return Place(container or place.container, place.account)
+
+
+def credentials(place: Place) -> Mapping[str, str]:
+    """The environment; with the store of this machine, if it runs and `place` means no account elsewhere."""
+    if place.account or any(name in os.environ for name in OWN_STORE):
+        return os.environ
+    from tools import azurite
+
+    known = azurite.status()
+    if known is None or not known.running:
+        return os.environ
+    if "/" in place.container and not place.container.startswith(f"{known.blob_endpoint}/"):
+        return os.environ
+    return {**os.environ, "AZURE_STORAGE_CONNECTION_STRING": known.connection_string}

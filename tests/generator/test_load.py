@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from conftest import LINUX, write
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml.error import YAMLError
 
-from generator.load import Invalid, load, read
+from generator.load import Invalid, _composed, load, read
 
 SIX_MISTAKES = """\
 publisher: contoso
@@ -46,7 +48,8 @@ def test_six_mistakes_are_six_errors_with_line_and_field(tmp_path: Path) -> None
     assert caught.value.status == 2
     text = caught.value.what
     assert "did you mean title?" in text
-    assert 'found 1.2; allowed: text (Image version X.Y.Z; OFR-VER-001), so put it in quotes: "1.2"' in text
+    version = "text (Image version X.Y.Z, larger than every published one; OFR-VER-001)"
+    assert f'found 1.2; allowed: {version}, so put it in quotes: "1.2"' in text
     assert "found 'gen3'; allowed: one of gen1, gen2, arm64" in text
     assert "the first is in line 12" in text
 
@@ -112,3 +115,42 @@ def test_any_value_of_a_field_is_read_or_refused(
         load(file)
     except Invalid as invalid:
         assert all(one.line >= 1 and one.found and one.allowed for one in invalid.problems)
+
+
+@pytest.mark.parametrize("path", sorted(Path("skus").glob("*/*.yaml")), ids=str)
+def test_both_parsers_of_yaml_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = read(path)
+    monkeypatch.setattr("generator.load.SMALL", 0)
+    slow = read(path)
+    assert fast.sku == slow.sku
+    assert fast.lines._positions == slow.lines._positions
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+        max_leaves=12,
+    )
+)
+def test_both_parsers_of_yaml_give_the_same_data_or_the_same_error(value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    with pytest.MonkeyPatch.context() as patch:
+        fast = _said(text)
+        patch.setattr("generator.load.SMALL", 0)
+        assert fast == _said(text)
+
+
+def _said(text: str) -> tuple[object, ...]:
+    try:
+        node, data = _composed(text)
+    except YAMLError as error:
+        return type(error), str(error)
+    return node.start_mark.line, node.tag, data
+
+
+@pytest.mark.parametrize("text", ["[" * 16_000, "- " * 8_000 + "x", "? " * 8_000, "{a: " * 4_000])
+def test_nesting_as_deep_as_the_c_parser_gets_it_is_an_error_and_no_crash(text: str, tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text(text)
+    with pytest.raises(Invalid):
+        read(tmp_path / "deep.yaml")

@@ -16,6 +16,7 @@ from publisher import upload
 from tools import azurite
 from validators.footer import MIB
 from vmoffer.cli import run
+from vmoffer.target import Place, credentials
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
@@ -233,3 +234,26 @@ def test_a_sas_token_uploads_and_is_never_shown(
     monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection.replace("sp=rcwl", "sp=racwl"))
     assert run(["upload", str(path), "--container", container.container_name]) == 3
     assert "sig=" not in "".join(capfd.readouterr())
+
+
+def test_the_running_store_of_this_machine_needs_no_credentials(
+    container: ContainerClient,
+    local: azurite.Store,
+    make_disk: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING")
+    monkeypatch.setattr(azurite, "status", lambda: local)
+    monkeypatch.setattr(azurite, "_is_ours", lambda pid: True)  # its folder is not that of this test
+    disk, path = make_disk("p-1.0.0-gen2-os.vhd"), tmp_path / "sas.json"
+    place = ["--container", container.container_name]
+    assert run(["upload", str(disk), *place]) == 0
+    assert run(["sas", "make", disk.name, *place, "--quiet", "--out", str(path)]) == 0
+    assert run(["sas", "make", "--renew", str(path), "--quiet"]) == 0
+    monkeypatch.setattr(azurite, "status", lambda: None)
+    assert run(["sas", "make", "--renew", str(path), "--quiet"]) == 2
+    assert "vmoffer store start" in capfd.readouterr().err
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "elsewhere")
+    assert credentials(Place("vhds", None)) is os.environ

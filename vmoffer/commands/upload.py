@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,16 @@ import click
 from vmoffer.console import byte_progress, say
 
 if TYPE_CHECKING:
-    from azure.storage.blob import ContainerClient
+    from azure.storage.blob import BlobClient, ContainerClient
+
+    from publisher.job import Uploaded
 
 
 @click.command()
 @click.argument("disks", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--sku", help="Take account and container from this SKU.")
 @click.option("--container", help="Name or URL. Default: the SKU's, or `vhds`.")
+@click.option("--managed-disk", is_flag=True, help="Into a managed disk; its write SAS comes on stdin.")
 @click.option("--overwrite", is_flag=True, help="Replace finished blobs that hold something else.")
 @click.option("--dry-run", is_flag=True, help="Only say what would travel.")
 @click.option(
@@ -34,6 +37,7 @@ def command(
     disks: tuple[Path, ...],
     sku: str | None,
     container: str | None,
+    managed_disk: bool,
     overwrite: bool,
     dry_run: bool,
     verify: str,
@@ -45,19 +49,27 @@ def command(
     AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, or azure-identity.
 
     \b
-    Example:
+    Examples:
       vmoffer upload build/demo/debian-12/1.0.0/*.vhd --container vhds
+      az disk grant-access -g images -n os --access-level Write --duration-in-seconds 86400 \\
+        --query accessSAS -o tsv | vmoffer upload os.vhd --managed-disk
     """
     from publisher import store
     from publisher.patience import Patience
     from publisher.upload import check_name, data_bytes, upload_all
-    from vmoffer.target import storage
+    from vmoffer.target import credentials, storage
 
     for disk in disks:  # all of them, before the first byte goes out
         _require_fixed_vhd(disk)
+    if managed_disk:
+        if len(disks) != 1 or sku or container or overwrite or dry_run:
+            raise click.UsageError("--managed-disk takes one disk, and its place from standard input only")
+        _into_managed_disk(disks[0], verify, parallel)
+        return
+    for disk in disks:
         check_name(disk.name)
     place = storage(sku, container)
-    target = store.connect(place.container, os.environ, account=place.account, create=not dry_run)
+    target = store.connect(place.container, credentials(place), account=place.account, create=not dry_run)
     if dry_run:
         _say_plan(disks, target)
         return
@@ -73,11 +85,34 @@ def command(
             patience=Patience(most=parallel),
         )
     for done in finished:
-        say(
-            f"{done.name}: {done.size >> 20} MiB, of it {done.data >> 20} MiB data, "
-            f"{done.sent >> 20} MiB sent in {done.seconds:.1f} s; proven equal"
-        )
+        _say_done(done)
         click.echo(done.url)
+
+
+def _into_managed_disk(disk: Path, verify: str, parallel: int) -> None:
+    from publisher.download import open_blob
+    from publisher.manageddisk import upload_into
+    from publisher.patience import Patience
+    from publisher.upload import data_bytes
+
+    blob = open_blob(sys.stdin.readline().strip(), _needs_sas)
+    with byte_progress("upload", data_bytes(disk)) as advance:
+        done = upload_into(disk, blob, verify=verify, advance=advance, patience=Patience(most=parallel))
+    _say_done(done)
+    say("the disk can be used when its SAS has ended: az disk revoke-access")
+
+
+def _needs_sas(container: str, name: str) -> BlobClient:
+    from generator.errors import Unusable
+
+    raise Unusable("this URI has no SAS", where=f"{container}/{name}", hint="az disk grant-access prints one")
+
+
+def _say_done(done: Uploaded) -> None:
+    say(
+        f"{done.name}: {done.size >> 20} MiB, of it {done.data >> 20} MiB data, "
+        f"{done.sent >> 20} MiB sent in {done.seconds:.1f} s; proven equal"
+    )
 
 
 def _say_plan(disks: tuple[Path, ...], target: ContainerClient) -> None:

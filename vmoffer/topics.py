@@ -1,0 +1,138 @@
+"""Where an error is explained: a rule on docs/rules.md, all others on docs/troubleshooting.md."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from types import TracebackType
+
+from generator.errors import VmofferError
+
+PAGE = "docs/troubleshooting.md"
+# Module that raises → section of the page. A module is one noun, and so is what can go wrong in it.
+TOPICS = {
+    "generator.catalogue": "no-sku",
+    "generator.changes": "changed-since",
+    "generator.edit": "definition",
+    "generator.hcl": "definition",
+    "generator.hcl_blocks": "import",
+    "generator.imported": "import",
+    "generator.lint": "rules-not-met",
+    "generator.load": "definition",
+    "generator.marketplace": "new",
+    "generator.pipeline": "pipeline",
+    "generator.project": "definition",
+    "generator.render": "builder",
+    "generator.starter": "new",
+    "generator.steps": "settings",
+    "publisher.download": "download",
+    "publisher.handout": "sas",
+    "publisher.job": "upload",
+    "publisher.journal": "upload",
+    "publisher.lease": "upload",
+    "publisher.manageddisk": "upload",
+    "publisher.proof": "upload",
+    "publisher.sas": "sas",
+    "publisher.store": "storage",
+    "publisher.transfer": "upload",
+    "publisher.upload": "upload",
+    "tools.azcopy": "missing-tool",
+    "tools.azurite": "local-store",
+    "tools.base": "base-image",
+    "tools.doctor": "missing-tool",
+    "tools.golang": "packer",
+    "tools.grub": "base-image",
+    "tools.machine": "missing-tool",
+    "tools.packer": "packer",
+    "tools.partitions": "base-image",
+    "tools.work": "bring-in",
+    "validators.catalogue": "validate",
+    "validators.convert": "convert",
+    "validators.datadisk": "data-disk",
+    "validators.disk": "disk-file",
+    "validators.engine": "validate",
+    "validators.ext4": "data-disk",
+    "validators.finalize": "finalize",
+    "validators.gpt": "convert",
+    "validators.native": "missing-tool",
+    "validators.partfile": "convert",
+    "validators.qemu_img": "convert",
+    "validators.rangehttp": "remote-disk",
+    "validators.remains": "finalize",
+    "validators.remote": "remote-disk",
+    "validators.sparse": "convert",
+    "validators.vhd": "disk-file",
+    "vmoffer.commands.build": "build",
+    "vmoffer.commands.convert": "convert",
+    "vmoffer.commands.disk": "disk-file",
+    "vmoffer.commands.generate": "generated-files",
+    "vmoffer.commands.import_": "import",
+    "vmoffer.commands.lint": "no-sku",
+    "vmoffer.commands.list": "definition",
+    "vmoffer.commands.provision": "provision",
+    "vmoffer.commands.sas": "sas",
+    "vmoffer.commands.store": "local-store",
+    "vmoffer.commands.upload": "upload",
+    "vmoffer.commands.validate": "validate",
+    "vmoffer.scratch": "provision",
+    "vmoffer.watch": "build",
+}
+# What the operating system refuses is the same everywhere.
+BY_ERRNO = {
+    errno.ENOSPC: "disk-full",
+    errno.EDQUOT: "disk-full",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EROFS: "permission",
+}
+HEADING = re.compile(r'^#+ <a id="([^"]+)"></a>(.*)$', re.MULTILINE)
+
+
+def help_line(problem: VmofferError, cause: BaseException) -> str:
+    """How to read more about `problem`, which `cause` became."""
+    if problem.rule:
+        return f"help: vmoffer rules {problem.rule} (docs/rules.md#{problem.rule.lower()})"
+    return topic_line(topic_of(problem, cause))
+
+
+def topic_line(topic: str) -> str:
+    """How to read a section: a command, and the same as a page with its anchor."""
+    return f"help: vmoffer help {topic} ({PAGE}#{topic})"
+
+
+def topic_of(problem: VmofferError, cause: BaseException) -> str:
+    """The section for an error: by its number, by who raised it, else by the exit status."""
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number in BY_ERRNO:
+        return BY_ERRNO[number]
+    for module in reversed(list(_modules(cause.__traceback__))):
+        if module in TOPICS:
+            return TOPICS[module]
+    return f"status-{problem.status}"
+
+
+def _modules(trace: TracebackType | None) -> Iterator[str]:
+    while trace:
+        yield trace.tb_frame.f_globals.get("__name__", "")
+        trace = trace.tb_next
+
+
+def sections() -> dict[str, str]:
+    """The page's sections as Markdown, by anchor."""
+    text = _page()
+    heads = [*HEADING.finditer(text)]
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    # A heading of a higher level that follows belongs to nobody.
+    bodies = (text[head.end() : end].partition("\n## ")[0] for head, end in zip(heads, ends, strict=True))
+    return {head[1]: f"{head[2]}\n\n{body.strip()}\n" for head, body in zip(heads, bodies, strict=True)}
+
+
+def _page() -> str:
+    """The page of the installed package, or of the checkout."""
+    shipped = files("vmoffer").joinpath("troubleshooting.md")
+    if shipped.is_file():
+        return shipped.read_text(encoding="utf-8")
+    return (Path(__file__).parent.parent / PAGE).read_text(encoding="utf-8")
