@@ -19,10 +19,13 @@ RENDERING = {
     f"generator/{name}.py"
     for name in (
         "aftermath",
+        "base_image",
         "closed",
         "generation",
         "hcl",
+        "image",
         "model",
+        "places",
         "powershell",
         "project",
         "provisioning",
@@ -36,11 +39,15 @@ OWN = tuple(f":/{folder}" for folder in ("generator", "templates", "provisioners
 
 @dataclass(frozen=True)
 class Changed:
-    """A definition, the builders whose image is another one now, and the paths that say so."""
+    """A definition, the builders whose image is another one now, and the paths that say so.
+
+    `raised` is whether its version is another one, too: an image that was uploaded is never replaced.
+    """
 
     definition: Definition
     builders: list[Builder]
     because: list[str]
+    raised: bool = True
 
 
 def since(revision: str, definitions: list[Definition], also: list[str]) -> list[Changed]:
@@ -61,7 +68,9 @@ def since(revision: str, definitions: list[Definition], also: list[str]) -> list
         builders = [one for one in definition.sku.builders if any(one in which for _, which in reasons)]
         if builders:
             because = list(dict.fromkeys(path for path, _ in reasons))
-            found.append(Changed(definition, builders, because))
+            before = _before(git.show(revision, git.name(definition.path)))
+            raised = before is None or before.version != definition.sku.version
+            found.append(Changed(definition, builders, because, raised))
     return found
 
 
@@ -110,13 +119,18 @@ def _step(sku: Sku, builder: Builder, family: str, name: str) -> bool:
 
 def _same_image(sku: Sku, before: str | None) -> bool:
     """Whether a definition of then makes the image of now: comments and the offer's page do not reach it."""
-    if before is None:
-        return False
-    try:
-        then = parse(Path("before"), before)
-    except Invalid:
+    then = _before(before)
+    if then is None:
         return False
     return then.model_copy(update={"listing": None}) == sku.model_copy(update={"listing": None})
+
+
+def _before(text: str | None) -> Sku | None:
+    """A definition of then; None if there was none that can be read."""
+    try:
+        return parse(Path("before"), text) if text is not None else None
+    except Invalid:
+        return None
 
 
 def _within(path: str, name: str) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
-from generator.model import Sku
+from generator.schema import document
 
 FieldPath = tuple[str | int, ...]
 
@@ -74,15 +73,10 @@ def _shown(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
 
-@cache
-def _schema() -> dict[str, Any]:
-    return Sku.model_json_schema(by_alias=True)
-
-
 def _follow(node: dict[str, Any]) -> dict[str, Any]:
     """The definition a `$ref` points at, keeping the description of the place that refers."""
     if "$ref" in node:
-        target: dict[str, Any] = _schema()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+        target: dict[str, Any] = document()["$defs"][node["$ref"].rsplit("/", 1)[-1]]
         return {**target, **{key: value for key, value in node.items() if key != "$ref"}}
     return node
 
@@ -98,7 +92,7 @@ def _options(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _node(path: FieldPath) -> dict[str, Any]:
     """The schema of the field at `path`; empty for a field nobody knows."""
-    node = _follow(_schema())
+    node = _follow(document())
     for part in path:
         for option in _options(node):
             inner = option.get("items") if isinstance(part, int) else option.get("properties", {}).get(part)
@@ -125,7 +119,7 @@ def _allowed(path: FieldPath) -> str:
             words.append(f"a whole number from {option['minimum']}")
         elif option.get("type") != "null":
             words.append(TYPES.get(str(option.get("type")), "a value of another kind"))
-    description = _node(path).get("description")
+    description = _node(path).get("description", "").split(". ")[0]
     return " or ".join(words) + (f" ({description})" if description else "")
 
 

@@ -13,40 +13,57 @@ MAX_JOBS = 256  # what GitHub makes of one matrix; jobs then take several SKUs e
 
 @dataclass(frozen=True)
 class Job:
-    """What one runner builds: `skus` with spaces between, one of them as long as they are few enough."""
+    """What one runner builds: `skus` with spaces between, one of them as long as they are few enough.
+
+    `account` is the storage account that all of them go to, empty where they name none.
+    """
 
     name: str
     skus: str
     builder: str
+    account: str = ""
+
+    @property
+    def id(self) -> str:
+        """The job's name in letters, digits and `_`, for what takes nothing else."""
+        return re.sub(r"[^A-Za-z0-9]+", "_", self.name)[:80].strip("_")
 
 
-def jobs(pairs: Iterable[tuple[str, Builder]], limit: int = MAX_JOBS) -> list[Job]:
-    """At most `limit` jobs for `pairs` of SKU and builder, each pair in one of them."""
-    by_builder: dict[Builder, list[str]] = {}
-    for sku, builder in pairs:
-        by_builder.setdefault(builder, []).append(sku)
-    total = sum(len(skus) for skus in by_builder.values())
+def jobs(wanted: Iterable[tuple[str, Builder, str]], limit: int = MAX_JOBS) -> list[Job]:
+    """At most `limit` jobs for `wanted`, each SKU, builder and storage account in one of them."""
+    groups: dict[tuple[Builder, str], list[str]] = {}
+    for sku, builder, account in wanted:
+        groups.setdefault((builder, account), []).append(sku)
+    total = sum(len(skus) for skus in groups.values())
     size = 1
-    while sum(-(-len(skus) // size) for skus in by_builder.values()) > max(limit, len(by_builder)):
+    while sum(-(-len(skus) // size) for skus in groups.values()) > max(limit, len(groups)):
         size += max(1, total // limit - size)
     made = []
-    for builder, skus in by_builder.items():
+    for (builder, account), skus in groups.items():
         for start in range(0, len(skus), size):
             some = skus[start : start + size]
             more = f" and {len(some) - 1} more" if len(some) > 1 else ""
-            made.append(Job(f"{some[0]}{more}, {builder}", " ".join(some), builder.value))
+            made.append(Job(f"{some[0]}{more}, {builder}", " ".join(some), builder.value, account))
     return made
 
 
 def github(made: list[Job]) -> dict[str, list[dict[str, str]]]:
     """A matrix of GitHub Actions: one job per element of `include`."""
-    return {"include": [{"name": job.name, "skus": job.skus, "builder": job.builder} for job in made]}
+    return {"include": [{"id": name, "name": job.name, **_variables(job)} for name, job in _named(made)]}
 
 
 def azure_pipelines(made: list[Job]) -> dict[str, dict[str, str]]:
     """A matrix of Azure Pipelines: names of letters, digits and _, each with the variables of its job."""
-    rows: dict[str, dict[str, str]] = {}
+    return {f"job_{name}": {"id": name, **_variables(job)} for name, job in _named(made)}
+
+
+def _variables(job: Job) -> dict[str, str]:
+    return {"skus": job.skus, "builder": job.builder, "account": job.account}
+
+
+def _named(made: list[Job]) -> list[tuple[str, Job]]:
+    """Each job with an id of its own: `a/b-c` and `a-b/c` would have the same."""
+    named: dict[str, Job] = {}
     for number, job in enumerate(made):
-        name = "job_" + re.sub(r"[^A-Za-z0-9]+", "_", job.name)[:80].strip("_")
-        rows[name if name not in rows else f"{name}_{number}"] = {"skus": job.skus, "builder": job.builder}
-    return rows
+        named[job.id if job.id not in named else f"{job.id}_{number}"] = job
+    return list(named.items())

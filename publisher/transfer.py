@@ -154,7 +154,7 @@ class Transfer:
         try:
             answer = self.write(*request, headers=kind.headers(value))
         except HttpResponseError as error:
-            if kind is MD5 or lease.code(error) != UNKNOWN:
+            if kind is not CRC64 or lease.code(error) != UNKNOWN:
                 raise
             self.checksum = MD5
             return self._send(piece)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -19,9 +20,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the wheel, and only the dependencies of this one."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", "__pycache__")
-    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in (*project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"], "docs"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     build = [
         "pip",
         "wheel",
@@ -62,7 +66,7 @@ def test_the_wheel_generates_what_the_checkout_generates(installed: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "command", [("rules", "LNX-SWAP-002"), ("schema",), ("doctor", "--packages"), ("lint",)]
+    "command", [("rules", "LNX-SWAP-002"), ("schema",), ("doctor", "--packages"), ("lint",), ("ci", "github")]
 )
 def test_the_wheel_has_its_data(installed: Path, tmp_path: Path, command: tuple[str, ...]) -> None:
     shutil.copytree(ROOT / "skus", tmp_path / "skus")
@@ -75,3 +79,9 @@ def test_the_wheel_is_what_runs(installed: Path) -> None:
     done = subprocess.run([installed, "-c", code], capture_output=True, text=True, cwd="/")
     assert str(installed.parent.parent) in done.stdout
     assert "debian-12" in done.stdout
+
+
+def test_the_wheel_explains_errors(installed: Path, tmp_path: Path) -> None:
+    wrong = _vmoffer(installed, "lint", "nothing/here", cwd=tmp_path)
+    assert (wrong.returncode, "vmoffer help no-sku" in wrong.stderr) == (2, True)
+    assert "skus/<offer>/<plan>.yaml" in _vmoffer(installed, "help", "no-sku", cwd=tmp_path).stdout

@@ -14,46 +14,22 @@ from pathlib import Path
 from typing import Literal
 
 from generator.errors import Surroundings
-from tools import cache, doctor, work
+from tools import cache
 from tools.cache import Say
+from tools.golang import Pin, built, cached
 
 Plugin = Literal["qemu", "azure"]
 
 OLDEST = (1, 11)  # the first that loads plugins only from the tree that `plugins install` fills
-OLDEST_GO = (1, 21)  # the first that fetches the release a go.mod asks for
 PROJECT_PATIENCE = 300  # seconds for `packer init` of a whole project
 INIT_PATIENCE = 30  # seconds for `packer init`, which has no time limit of its own
-MODULES = Path(__file__).parent / "go"
-
-
-@dataclass(frozen=True)
-class Pin:
-    """A Go program: go.mod and go.sum in tools/go/<name> hold its version and every checksum."""
-
-    name: str
-    prerelease: str  # the variable that would mark the build as a development version
-
-    @property
-    def folder(self) -> Path:
-        return MODULES / self.name
-
-    @property
-    def module(self) -> str:
-        return f"github.com/hashicorp/{self.name}"
-
-    @property
-    def version(self) -> str:
-        """From go.mod, without the `v`."""
-        found = re.search(rf"{re.escape(self.module)} v(\S+)", (self.folder / "go.mod").read_text())
-        assert found, f"{self.folder}/go.mod does not require {self.module}"
-        return found.group(1)
-
 
 PACKER = Pin("packer", "github.com/hashicorp/packer/version.VersionPrerelease")
 PLUGINS: Mapping[Plugin, Pin] = {
     name: Pin(f"packer-plugin-{name}", f"github.com/hashicorp/packer-plugin-{name}/version.VersionPrerelease")
     for name in ("qemu", "azure")
 }
+INSTEAD = "install Packer 1.11 or newer (https://developer.hashicorp.com/packer/install), or "
 # What the templates ask for; `packer init` brings the newest that fits.
 CONSTRAINTS: Mapping[Plugin, str] = {"qemu": ">= 1.0.9", "azure": ">= 2.6.3"}
 
@@ -79,10 +55,10 @@ def ensure(plugins: Sequence[Plugin], say: Say) -> Packer:
         if note:
             say(note)
         ours = path is None
-        path = path or _built(PACKER, folder, say, note)
+        path = path or built(PACKER, say, because=f"{note}; " if note else "", instead=INSTEAD)
         packer = Packer(path, stated(path), _environment(folder, "built" if ours else "path"))
         for name in plugins:
-            _install(packer, name, folder, say, online=not ours)
+            _install(packer, name, say, online=not ours)
     return packer
 
 
@@ -151,61 +127,6 @@ def stated(path: Path) -> str:
     return match.group(1) if match else ""
 
 
-def cached(pin: Pin, folder: Path | None = None) -> Path:
-    """Where the build of `pin` is, or will be."""
-    name = f"{pin.name}-{pin.version}-{cache.key(pin.folder, pin.prerelease)}"
-    return (folder or cache.root() / "tools") / name / pin.name
-
-
-def _built(pin: Pin, folder: Path, say: Say, note: str = "") -> Path:
-    binary = cached(pin, folder)
-    if binary.exists():
-        say(f"{pin.name} {pin.version}: reused, {binary}")
-        return binary
-    go = _go(f"{note}; " if note else "")
-    folder.mkdir(parents=True, exist_ok=True)
-    say(f"{pin.name} {pin.version}: building from Go modules")
-    with tempfile.TemporaryDirectory(prefix=f".{pin.name}-", dir=folder) as name:
-        partial = Path(name)
-        flags = f"-s -w -X {pin.prerelease}="
-        command: list[str | Path] = [
-            go,
-            "build",
-            "-trimpath",
-            "-ldflags",
-            flags,
-            "-o",
-            partial / pin.name,
-            pin.module,
-        ]
-        work.run(
-            f"go build {pin.name}",
-            command,
-            log=partial / "build.log",
-            say=say,
-            cwd=pin.folder,
-            # go.sum is complete: a module that is not in it is an error, not a question to a server.
-            env={"GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "auto", "GOWORK": "off", "CGO_ENABLED": "0"},
-            hint="the Go module proxy could not be reached? `go env GOPROXY` names it; then run this again",
-        )
-        binary.parent.mkdir(exist_ok=True)
-        (partial / pin.name).replace(binary)
-    return binary
-
-
-def _go(because: str) -> Path:
-    go = doctor.which("go")
-    hint = f"install Packer {_dotted(OLDEST)} or newer (https://developer.hashicorp.com/packer/install), or "
-    hint += doctor.BY_NAME["go"].mend or ""
-    if go is None:
-        raise Surroundings(f"{because}no usable packer on PATH, and no Go to build it with", hint=hint)
-    version = doctor.stated_version(go, ("version",))
-    if _numbers(version) < OLDEST_GO:
-        text = f"no usable packer on PATH, and Go {version} is older than {_dotted(OLDEST_GO)}"
-        raise Surroundings(because + text, hint=hint)
-    return go
-
-
 def _environment(folder: Path, kind: str) -> dict[str, str]:
     """Plugins and configuration of our own; no call home. One plugin tree per kind of Packer."""
     plugins, config = folder / f"plugins-{kind}", folder / "packer-config"
@@ -218,14 +139,14 @@ def _environment(folder: Path, kind: str) -> dict[str, str]:
     }
 
 
-def _install(packer: Packer, name: Plugin, folder: Path, say: Say, *, online: bool) -> None:
+def _install(packer: Packer, name: Plugin, say: Say, *, online: bool) -> None:
     """Bring in one plugin: `packer init` first where `online`, then the pinned build."""
     if online and _init(packer, name, say):
         return
     pin = PLUGINS[name]
     where = Path(packer.env["PACKER_PLUGIN_PATH"]) / "github.com" / "hashicorp" / name
     file = f"packer-plugin-{name}_v{pin.version}_x5.0_{_platform()}"
-    binary = _built(pin, folder, say)
+    binary = built(pin, say, instead=INSTEAD)
     if (where / file).exists() and (where / f"{file}_SHA256SUM").exists():
         return
     done = subprocess.run(

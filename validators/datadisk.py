@@ -13,9 +13,9 @@ from validators.convert import append_footer, disk_size, to_vhd
 from validators.footer import MIB
 from validators.native import run
 from validators.partfile import check_target, part_beside, put_in_place, room_for
+from validators.partition_types import LINUX_DATA
 from validators.vhd import Container, inspect
 
-LINUX_DATA = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"  # GPT type of a partition with a Linux file system
 PARTITION_OFFSET = MIB
 GPT_BYTES = 2 * MIB  # one MiB before the partition, and the backup table with its alignment after it
 SIZE_RULE = "DSK-SIZE-005"

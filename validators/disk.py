@@ -16,7 +16,8 @@ from validators.filesystems import Content, probe
 from validators.guest import Guest, Kind, Undecidable, exists, text
 from validators.linux import fstab
 from validators.offline import open_blocks, open_volume
-from validators.partitions import BIOS_BOOT, LOGICAL, Partition, Table, read_table
+from validators.partition_types import BIOS_BOOT
+from validators.partitions import LOGICAL, Partition, Table, read_table
 from validators.remote import Place
 from validators.tree import Tree, Unreadable, Volume
 from validators.windows.system import CONFIG, System
@@ -27,6 +28,7 @@ OPAQUE = ("btrfs", "luks", "lvm", "bitlocker", "unreadable")  # may hold a syste
 DEVICE = re.compile(r"/dev/(?:(?:sd|vd|xvd|hd)[a-z]+|nvme\d+n\d+p)(\d+)")
 FIRST_LOGICAL = 1000  # numbers of volumes inside LVM, above those of partitions
 Role = Literal["os", "data"]
+Firmware = Literal["bios", "uefi"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,19 @@ class Disk:
     def places(self) -> tuple[Partition, ...]:
         """Everything that may hold a file system: partitions, and volumes inside LVM."""
         return (*self.table.partitions, *self.logical)
+
+    @property
+    def firmware(self) -> tuple[Firmware, ...]:
+        """What can start the disk, by its table; whether a loader is there is for the rules."""
+        table = self.table
+        bios_boot = any(part.type == BIOS_BOOT for part in table.partitions)
+        esp = any(part.is_esp and part.content.kind == "fat" for part in table.partitions)
+        found: list[Firmware] = []
+        if table.boot_code and (table.scheme == "mbr" or bios_boot):
+            found.append("bios")
+        if table.scheme == "gpt" and esp:
+            found.append("uefi")
+        return tuple(found)
 
     @property
     def looks_bootable(self) -> bool:

@@ -12,20 +12,20 @@ from typing import Literal, NamedTuple
 from validators.blocks import Blocks
 from validators.filesystems import Content, probe
 from validators.guest import Undecidable
+from validators.partition_types import (
+    ESP,
+    LINUX_LVM,
+    LINUX_SWAP,
+    MBR_ESP,
+    MBR_EXTENDED,
+    MBR_LVM,
+    MBR_SWAP,
+)
 
 SECTOR = 512
-ESP = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
-BIOS_BOOT = "21686148-6449-6E6F-744E-656564454649"
-LINUX_SWAP = "0657FD6D-A4AB-43C4-84E5-0933C84B4F4F"
-LINUX_LVM = "E6D6D379-F507-44C2-A23C-238F2A3DF928"
-ROOT_TYPES = {  # Discoverable Partitions Specification: root for x86-64 and arm64
-    "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
-    "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
-}
-MBR_SWAP, MBR_LVM, MBR_PROTECTIVE, MBR_ESP = "0x82", "0x8E", "0xEE", "0xEF"
-MBR_EXTENDED = (0x05, 0x0F, 0x85)
 LOGICAL = "logical"  # the type of a volume inside LVM, which no partition table names
 MAX_PARTITIONS = 128
+GAP = 2 << 20  # bytes; less room between partitions is alignment and tables
 BOOT_CODE = 440  # bytes of LBA 0 before the disk signature
 
 
@@ -73,13 +73,17 @@ class _Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`scheme` none: no table, and one partition 0 if the whole disk holds a file system."""
+    """`scheme` none: no table, and one partition 0 if the whole disk holds a file system.
+
+    `backup`: the LBA of the GPT's second header, None where it is not sound.
+    """
 
     scheme: Literal["gpt", "mbr", "none"]
     partitions: tuple[Partition, ...] = ()
     boot_code: bool = False
     problems: tuple[str, ...] = ()
     entries: tuple[int, int] = (2, 34)  # LBAs of the GPT entry array: first, and the one after the last
+    backup: int | None = None
 
 
 def read_table(blocks: Blocks) -> Table:
@@ -104,15 +108,27 @@ def _gpt_header(blocks: Blocks) -> tuple[bytes, list[str]] | None:
     problems: list[str] = []
     for lba, name in ((1, "primary"), (blocks.size // SECTOR - 1, "backup")):
         header = blocks.read(lba * SECTOR, SECTOR)
-        if len(header) < 92 or not header.startswith(b"EFI PART"):
+        if not header.startswith(b"EFI PART"):
             continue
-        length, stored = struct.unpack_from("<II", header, 12)
-        if 92 <= length <= SECTOR:
-            blanked = header[:16] + bytes(4) + header[20:length]
-            if zlib.crc32(blanked) == stored:
-                return header, problems
+        if _is_sound(header):
+            return header, problems
         problems.append(f"the checksum of the {name} GPT header is wrong")
     return None
+
+
+def _is_sound(header: bytes) -> bool:
+    if len(header) < 92 or not header.startswith(b"EFI PART"):
+        return False
+    length, stored = struct.unpack_from("<II", header, 12)
+    return bool(92 <= length <= SECTOR and zlib.crc32(header[:16] + bytes(4) + header[20:length]) == stored)
+
+
+def _backup(blocks: Blocks, header: bytes) -> int | None:
+    """Where the second header is: the first one says so. Without a sound first one, it is `header` itself."""
+    own, other = struct.unpack_from("<QQ", header, 24)
+    place = int(other if own == 1 else own)
+    found = blocks.read(place * SECTOR, SECTOR)
+    return place if _is_sound(found) and struct.unpack_from("<Q", found, 24)[0] == place > 1 else None
 
 
 def _gpt(blocks: Blocks, header: tuple[bytes, list[str]], code: bool) -> Table:
@@ -137,7 +153,7 @@ def _gpt(blocks: Blocks, header: tuple[bytes, list[str]], code: bool) -> Table:
         entries.append(_Entry(index + 1, start, end - start + 1, kind, name, own))
     last = array_lba + -(-min(count, 1 << 16) * entry_bytes // SECTOR)
     found = tuple(_partitions(blocks, entries))
-    return Table("gpt", found, code, tuple(problems), (array_lba, last))
+    return Table("gpt", found, code, tuple(problems), (array_lba, last), _backup(blocks, raw))
 
 
 def _mbr_entries(blocks: Blocks, first: bytes) -> tuple[list[_Entry], list[str]]:

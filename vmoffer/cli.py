@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import signal
 import sys
 from typing import Any
@@ -15,11 +16,13 @@ from generator.errors import Surroundings, VmofferError
 # `vmoffer --help` and each command pay only for what they use.
 COMMANDS = {
     "new": "write a commented SKU definition that passes lint",
+    "import": "make a definition of a Packer template",
     "bump": "raise the version of a plan",
     "lint": "check definitions against schema and offer rules",
     "schema": "print the JSON Schema of a definition",
     "list": "show the catalogue of SKUs",
     "generate": "write the Packer project of a SKU",
+    "ci": "write the pipeline of the catalogue",
     "build": "generate, run Packer, finalize, validate, upload, sign",
     "finalize": "turn a builder's raw output into the plan's VHDs",
     "convert": "raw, qcow2, vhdx or vmdk to a fixed VHD",
@@ -32,6 +35,7 @@ COMMANDS = {
     "rules": "list the rules, or explain one",
     "store": "start, stop or show the local blob store",
     "doctor": "what this machine has and lacks",
+    "help": "what an error means, and what to do",
 }
 
 
@@ -44,7 +48,8 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"vmoffer.commands.{name}")
+        stem = f"{name}_" if keyword.iskeyword(name) else name
+        module = importlib.import_module(f"vmoffer.commands.{stem}")
         command: click.Command = module.command
         return command
 
@@ -83,7 +88,10 @@ def run(arguments: list[str]) -> int:
         print("vmoffer: interrupted; what was started has been stopped", file=sys.stderr)
         return 130
     except click.ClickException as error:
+        from vmoffer.topics import topic_line
+
         error.show()
+        print(f"  {topic_line('status-2')}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stdout = None  # the reader is gone; nothing is left to flush
@@ -94,7 +102,9 @@ def run(arguments: list[str]) -> int:
 
             traceback.print_exc()
         problem = error if isinstance(error, VmofferError) else _from_os(error)
-        print(describe(problem), file=sys.stderr)
+        from vmoffer.topics import help_line
+
+        print(f"{describe(problem)}\n  {help_line(problem, error)}", file=sys.stderr)
         return problem.status
 
 

@@ -12,14 +12,15 @@ from types import TracebackType
 from generator.errors import VmofferError
 
 PAGE = "docs/troubleshooting.md"
-# Module that raises → section of the page. A module is one noun, and so is what can go wrong in it.
+# Module that raises → section of the page. A module is one noun, and so is what can go wrong in it. For one
+# that is not here its caller counts, in the end the command: each of them is here.
 TOPICS = {
     "generator.catalogue": "no-sku",
     "generator.changes": "changed-since",
     "generator.edit": "definition",
     "generator.hcl": "definition",
     "generator.hcl_blocks": "import",
-    "generator.imported": "import",
+    "generator.packer_template": "import",
     "generator.lint": "rules-not-met",
     "generator.load": "definition",
     "generator.marketplace": "new",
@@ -66,13 +67,20 @@ TOPICS = {
     "validators.sparse": "convert",
     "validators.vhd": "disk-file",
     "vmoffer.commands.build": "build",
+    "vmoffer.commands.bump": "definition",
+    "vmoffer.commands.ci": "pipeline",
     "vmoffer.commands.convert": "convert",
     "vmoffer.commands.disk": "disk-file",
+    "vmoffer.commands.doctor": "missing-tool",
+    "vmoffer.commands.download": "download",
+    "vmoffer.commands.finalize": "finalize",
     "vmoffer.commands.generate": "generated-files",
     "vmoffer.commands.import_": "import",
     "vmoffer.commands.lint": "no-sku",
     "vmoffer.commands.list": "definition",
+    "vmoffer.commands.new": "new",
     "vmoffer.commands.provision": "provision",
+    "vmoffer.commands.rules": "validate",
     "vmoffer.commands.sas": "sas",
     "vmoffer.commands.store": "local-store",
     "vmoffer.commands.upload": "upload",
@@ -88,7 +96,7 @@ BY_ERRNO = {
     errno.EPERM: "permission",
     errno.EROFS: "permission",
 }
-HEADING = re.compile(r'^#+ <a id="([^"]+)"></a>(.*)$', re.MULTILINE)
+SECTION = re.compile(r'<a id="(?P<name>[^"]+)"></a>(?P<title>[^\n]*)\n(?P<text>.*)', re.DOTALL)
 
 
 def help_line(problem: VmofferError, cause: BaseException) -> str:
@@ -104,7 +112,7 @@ def topic_line(topic: str) -> str:
 
 
 def topic_of(problem: VmofferError, cause: BaseException) -> str:
-    """The section for an error: by its number, by who raised it, else by the exit status."""
+    """The section for an error: by its number, by who raised it or called that, else by the exit status."""
     number = cause.errno if isinstance(cause, OSError) else None
     if number in BY_ERRNO:
         return BY_ERRNO[number]
@@ -122,12 +130,8 @@ def _modules(trace: TracebackType | None) -> Iterator[str]:
 
 def sections() -> dict[str, str]:
     """The page's sections as Markdown, by anchor."""
-    text = _page()
-    heads = [*HEADING.finditer(text)]
-    ends = [*(head.start() for head in heads[1:]), len(text)]
-    # A heading of a higher level that follows belongs to nobody.
-    bodies = (text[head.end() : end].partition("\n## ")[0] for head, end in zip(heads, ends, strict=True))
-    return {head[1]: f"{head[2]}\n\n{body.strip()}\n" for head, body in zip(heads, bodies, strict=True)}
+    parts = (SECTION.fullmatch(part) for part in re.split(r"^#{2,3} ", _page(), flags=re.MULTILINE))
+    return {part["name"]: f"{part['title']}\n\n{part['text'].strip()}\n" for part in parts if part}
 
 
 def _page() -> str:

@@ -45,7 +45,9 @@ from rule_cases import program
 from windows_hive import checked
 from windows_images import BCD, CONFIG, FILES, hives, windows_disk
 
-from generator import png
+from generator import hcl_blocks, imported_text, packer_template, png
+from generator.errors import Unusable
+from generator.hcl_values import Scope
 from publisher import sascheck
 from validators import engine, lvm, pe
 from validators.catalogue import DISK_SUBJECTS, rules
@@ -335,6 +337,15 @@ def _text(run: Callable[[str], object]) -> Run:
     return lambda data: run(data.decode("utf-8", "replace"))
 
 
+TEMPLATES = Path(__file__).parents[1] / "generator" / "templates"
+
+
+def _template(text: str) -> None:
+    block = hcl_blocks.parse(text, Path("t.pkr.hcl"))
+    whole = packer_template.Template([block], Scope.of([block], []), Path("nowhere"), "t.pkr.hcl")
+    imported_text.definition(whole, packer_template.source(whole, None), "shop/web", Path("nowhere"))
+
+
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d494844520000012c0000012c08000000005c16d1a9")  # of 300x300 pixels
 SAS = (
     "https://contoso.blob.core.windows.net/vhds/os.vhd?sv=2024-11-04&ss=b&srt=sco&sp=rl&st=2026-01-01T00:00:00Z"
@@ -369,6 +380,8 @@ def targets(*, with_images: bool = True) -> list[Target]:
         Target("fstab", [str(clean["/etc/fstab"]).encode() + b"/swap none swap sw 0 0\n"], _text(fstab.parse)),
         Target("hive", list(hives().values()), _hive, (Undecidable,), _hive_repaired, 2),
         Target("png", [PNG], png.measured, ()),
+        Target("template", [path.read_bytes() for path in TEMPLATES.rglob("*.pkr.hcl")], _text(_template),
+               (Unusable,), None, 2),
         Target("sas", [SAS.encode(), SAS.replace("sr=c", "sr=b&skoid=x&sktid=y").encode()],
                _text(lambda text: sascheck.check(text, live=False)), (), None, 2),
         *(

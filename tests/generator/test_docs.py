@@ -1,4 +1,4 @@
-"""docs/sku.md and the schema for editors say what the model holds."""
+"""docs/sku.md, docs/definition.md and the schema for editors say what the model holds."""
 
 from __future__ import annotations
 
@@ -7,14 +7,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, TypeAdapter
 from ruamel.yaml import YAML
 
-from generator import schema
+from generator import base_image, definition_page, image, listing, model, offer, places, schema
 from generator.model import Sku
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = (ROOT / "docs" / "sku.md").read_text(encoding="utf-8")
-SCHEMA = Sku.model_json_schema(by_alias=True)
+SCHEMA = schema.document()
+MAPPINGS = {"Sku": SCHEMA, **{n: d for n, d in SCHEMA["$defs"].items() if "properties" in d}}
+FIELDS = [
+    pytest.param(name, key, id=f"{name}.{key}")
+    for name, mapping in MAPPINGS.items()
+    for key in mapping["properties"]
+]
 
 
 def _fields(node: dict[str, Any], path: str = "") -> Iterator[str]:
@@ -30,12 +38,65 @@ def _fields(node: dict[str, Any], path: str = "") -> Iterator[str]:
         yield from _fields(inner, here)
 
 
-def test_the_table_lists_the_fields_of_the_model_in_order() -> None:
-    assert re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE) == list(_fields(SCHEMA))
+def _class(name: str) -> type[BaseModel]:
+    for module in (model, base_image, image, listing, offer, places):
+        if found := vars(module).get(name):
+            assert issubclass(found, BaseModel)
+            return found
+    raise AssertionError(f"no class {name}")
+
+
+@pytest.mark.parametrize(("name", "key"), FIELDS)
+def test_a_field_says_what_it_is_with_examples_that_are_right(name: str, key: str) -> None:
+    field = MAPPINGS[name]["properties"][key]
+    assert field["title"] and field["description"]
+    assert ("default" in field) != (key in MAPPINGS[name].get("required", []))
+    assert 0 < len(field["examples"]) <= 3
+    (info,) = (one for key_, one in _class(name).model_fields.items() if key in (key_, one.alias))
+    for example in field["examples"]:
+        Draft202012Validator({**field, "$defs": SCHEMA["$defs"]}).validate(example)
+        TypeAdapter(info.annotation).validate_python(example)  # what a schema cannot say, too
+
+
+def test_a_text_of_a_field_is_short_and_does_not_repeat_its_name() -> None:
+    for name, mapping in MAPPINGS.items():
+        assert mapping["description"], name
+        for key, field in mapping["properties"].items():
+            assert len(field["description"]) <= 150, f"{name}.{key}"
+            assert not field["description"].endswith("."), f"{name}.{key}"
+            assert field["description"] != field["title"], f"{name}.{key}"
+
+
+def test_the_rules_that_texts_of_fields_name_exist() -> None:
+    from validators import catalogue
+
+    named = {rule for mapping in MAPPINGS.values() for rule in definition_page.RULE.findall(str(mapping))}
+    assert named and named <= set(catalogue.rules())
+
+
+def test_the_reference_is_current() -> None:
+    # Not current? `.venv/bin/python -m generator.definition_page > docs/definition.md`
+    assert (ROOT / "docs" / "definition.md").read_text(encoding="utf-8") == definition_page.page()
+
+
+def test_the_reference_has_an_anchor_for_every_field() -> None:
+    anchors = re.findall(r'<a id="([^"]+)"', definition_page.page())
+    assert sorted(anchors) == sorted({definition_page.anchor(path) for path in _fields(SCHEMA)})
+
+
+def test_an_example_of_the_reference_is_what_yaml_reads() -> None:
+    shown = re.findall(r"^\|.*\| `(.*)` \|$", definition_page.page(), re.MULTILINE)
+    given = [
+        field["examples"][0] for mapping in MAPPINGS.values() for field in mapping["properties"].values()
+    ]
+    assert len(shown) >= len(given)  # a mapping that is used in two places has two tables
+    read = [YAML(typ="safe").load(text) for text in shown]
+    assert all(one in given for one in read)
 
 
 def test_the_example_is_a_definition() -> None:
-    example = re.search(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    page = (ROOT / "docs" / "sku.md").read_text(encoding="utf-8")
+    example = re.search(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert example
     assert Sku.model_validate(YAML(typ="safe").load(example[1])).id == "shop/basic"
 

@@ -26,6 +26,7 @@ from generator import catalogue, project, starter
 from generator.hcl import hcl, plugin
 from generator.model import Builder
 from tools.packer import CONSTRAINTS, Packer
+from vmoffer.cli import run as vmoffer
 
 pytestmark = pytest.mark.packer
 
@@ -40,7 +41,8 @@ KNOWN_TO_1_4_5 = {
     "resource_group_name", "capture_container_name", "temp_os_disk_name", "polling_duration_timeout",
     "secure_boot_enabled", "vtpm_enabled", "shared_image_gallery_timeout", "shared_image_gallery_destination",
     "communicator", "ssh_username", "ssh_timeout", "winrm_username", "winrm_use_ssl", "winrm_insecure",
-    "winrm_timeout", "plan_info",
+    "winrm_timeout", "plan_info", "virtual_network_resource_group_name", "virtual_network_name",
+    "virtual_network_subnet_name", "private_virtual_network_with_public_ip",
 }  # fmt: skip
 # … and those that came later, with the release that brought them (2: some 2.x before 2.6).
 CAME_LATER = {
@@ -213,6 +215,31 @@ def test_what_new_writes_is_valid(
         _without_updates(folder)
         valid = run_packer("validate", *_options(builder, key), folder, cwd=tmp_path)
         assert valid.returncode == 0, valid.stdout + valid.stderr
+
+
+@pytest.mark.parametrize(
+    ("template", "options"), [("ubuntu", []), ("windows", []), ("gallery", ["--os", "rhel-9"])]
+)
+def test_what_import_makes_of_a_template_is_valid(
+    template: str,
+    options: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_packer: Run,
+    packer: Packer,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = Path(__file__).parent / "templates" / template
+    assert run_packer("fmt", "-check", before).returncode == 0, "the template itself is good HCL"
+    assert vmoffer(["import", str(before), "shop/basic", *options]) == 0
+    sku = catalogue.find("shop/basic").sku
+    folder = project.folder_for(sku, Builder.AZURE_ARM)
+    assert vmoffer(["generate", "shop/basic"]) == 0
+    if _is_old(packer):  # which makes no VHD of what comes from a gallery
+        _lower(folder, "gallery" if sku.gallery else "vhd")
+    _without_updates(folder)
+    valid = run_packer("validate", *_options(Builder.AZURE_ARM, tmp_path), folder, cwd=tmp_path)
+    assert valid.returncode == 0, valid.stdout + valid.stderr
 
 
 def test_packer_finds_golden_files_formatted(run_packer: Run) -> None:

@@ -92,6 +92,9 @@ CASES: dict[str, tuple[Builder, dict[str, Any], dict[str, Any]]] = {
         {
             "generations": ["gen2", "gen1"],
             "steps": [*STEPS[:1], {"file": {"source": "sku.yaml", "destination": "C:\\app\\app.conf"}}],
+            "build": {
+                "network": {"resource_group": "net", "name": "builds", "subnet": "packer", "public_ip": True}
+            },
         },
     ),
 }
@@ -184,6 +187,8 @@ def test_an_azure_template_reads_back_equal_to_the_model(case: str, tmp_path: Pa
         assert source["communicator"] == ("winrm" if model.os.family == "windows" else "ssh")
         assert ("security_type" in source) == model.properties.trusted_launch
         _check_base(source, model, generation)
+        network = model.build.network
+        assert source.get("virtual_network_name") == (network.name if network else None)
         if model.gallery:
             (target,) = source["shared_image_gallery_destination"]
             assert (target["gallery_name"], target["image_version"]) == (model.gallery.name, model.version)

@@ -668,8 +668,14 @@ def quick_with(longest: float) -> Patience:
     return Patience(first=0.01, longest=longest, limit=20)
 
 
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator is not known by its address: it is asked for the CRC, which it refuses."""
+    monkeypatch.setattr("publisher.job.is_local", lambda url: False)
+
+
 def test_pages_that_the_service_confirms_are_not_read_back(
-    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make, elsewhere: None
 ) -> None:
     path = make_disk()
     front.plan = lambda method, target, count: "confirm" if "comp=page&" in f"{target}&" else ""
@@ -684,7 +690,7 @@ def test_pages_that_the_service_confirms_are_not_read_back(
 
 
 def test_a_checksum_of_something_else_is_no_confirmation(
-    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make, elsewhere: None
 ) -> None:
     path = make_disk()
     front.plan = lambda method, target, count: "misheard" if "comp=page&" in f"{target}&" else ""
@@ -694,14 +700,8 @@ def test_a_checksum_of_something_else_is_no_confirmation(
 
 
 def test_a_store_that_does_not_know_the_crc_gets_the_md5(
-    container: ContainerClient,
-    env: dict[str, str],
-    front: Front,
-    make_disk: Make,
-    monkeypatch: pytest.MonkeyPatch,
+    container: ContainerClient, env: dict[str, str], front: Front, make_disk: Make, elsewhere: None
 ) -> None:
-    # Azurite refuses the CRC; by its address it is not asked at all.
-    monkeypatch.setattr("publisher.job.is_local", lambda url: False)
     path = make_disk()
     began = time.monotonic()
     upload.upload(path, through(front, env, container))

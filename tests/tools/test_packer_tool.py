@@ -10,6 +10,7 @@ import pytest
 
 from generator.errors import Surroundings
 from tools import packer
+from tools.actionlint import ACTIONLINT
 
 Stub = Callable[[str, str], Path]
 # Answers `version`; `init` puts a mark beside itself; `plugins install` copies like Packer does.
@@ -133,7 +134,10 @@ def test_a_build_asks_for_releases_from_go_sum_alone(stub: Stub, cache: Path, tm
     assert len((tmp_path / "calls").read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize("pin", [packer.PACKER, *packer.PLUGINS.values()], ids=lambda pin: pin.name)
+PINS = [packer.PACKER, *packer.PLUGINS.values(), ACTIONLINT]
+
+
+@pytest.mark.parametrize("pin", PINS, ids=lambda pin: pin.name)
 def test_every_pin_has_its_checksums(pin: packer.Pin) -> None:
     sums = (pin.folder / "go.sum").read_text()
     assert f"{pin.module} v{pin.version} h1:" in sums

@@ -22,12 +22,12 @@ from validators.filesystems import Content
 from validators.footer import make_footer
 from validators.guest import Kind, Stat
 from validators.outcome import Outcome
-from validators.partitions import BIOS_BOOT, ESP, Partition, Table
+from validators.partition_types import BIOS_BOOT, ESP, LINUX_DATA
+from validators.partitions import Partition, Table
 from validators.tree import Tree
 from validators.vhd import Container
 
 MIB, GIB = 1 << 20, 1 << 30
-LINUX_DATA = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 VERSION = "6.1.0-13-cloud-amd64"
 COMMAND_LINE = "root=UUID=1111 ro console=tty1 console=ttyS0,115200n8 earlyprintk=ttyS0,115200"
 COMMAND_LINE += " rootdelay=300 net.ifnames=0"

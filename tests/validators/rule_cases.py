@@ -38,7 +38,8 @@ from validators.disk import Disk
 from validators.filesystems import Content
 from validators.footer import make_footer
 from validators.linux.signature import MODULE_END
-from validators.partitions import LINUX_LVM, LINUX_SWAP, LOGICAL, MBR_SWAP, Partition
+from validators.partition_types import LINUX_LVM, LINUX_SWAP, MBR_SWAP
+from validators.partitions import LOGICAL, Partition
 
 
 @dataclass(frozen=True)

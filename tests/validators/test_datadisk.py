@@ -15,6 +15,7 @@ from validators import datadisk, ext4
 from validators.convert import is_finished
 from validators.footer import MIB
 from validators.native import environment
+from validators.partition_types import LINUX_DATA
 
 TOOLS = ("sfdisk", "mke2fs", "debugfs", "e2fsck", "qemu-img")
 MISSING = [tool for tool in TOOLS if shutil.which(tool, path=environment()["PATH"]) is None]
@@ -106,7 +107,7 @@ def test_the_table_holds_one_aligned_linux_partition(tmp_path: Path, content: Pa
     partitions = [line for line in dump.splitlines() if "start=" in line]
     assert "label: gpt" in dump
     assert len(partitions) == 1
-    for part in ("start=        2048,", "size=       61440,", f"type={datadisk.LINUX_DATA}", 'name="seed"'):
+    for part in ("start=        2048,", "size=       61440,", f"type={LINUX_DATA}", 'name="seed"'):
         assert part in partitions[0]
 
 

@@ -15,7 +15,7 @@ from validators.blocks import Joined, PlainFile
 from validators.disk import open_disk
 from validators.guest import Undecidable
 from validators.outcome import Status
-from validators.partitions import LINUX_LVM
+from validators.partition_types import LINUX_LVM
 
 START, SIZE = MIB, 512 * MIB
 ROOT, VAR, SWAP = [(0, 10), (20, 6)], [(40, 80)], [(12, 2)]

@@ -165,6 +165,15 @@ def test_sarif_holds_findings_with_level_place_and_suppression() -> None:
     assert "suppressions" not in results[0]
 
 
+def test_each_image_of_a_plan_has_a_category_of_its_own_in_code_scanning() -> None:
+    found = {**every_status(), "sku": "shop/basic", "image_version": "1.0.0"}
+    ids = []
+    for generation in ("gen2", "gen1"):
+        found["disks"] = [{**disk, "generation": generation} for disk in found["disks"]]
+        ids.append(json.loads(sarif.render(found))["runs"][0]["automationDetails"]["id"])  # type: ignore[arg-type]
+    assert ids == ["vmoffer/shop/basic/gen2/1.0.0", "vmoffer/shop/basic/gen1/1.0.0"]
+
+
 def test_every_anchor_that_sarif_names_is_in_the_page_of_rules() -> None:
     page = (DOCS / "rules.md").read_text(encoding="utf-8")
     for rule in sarif_of(every_status())["tool"]["driver"]["rules"]:

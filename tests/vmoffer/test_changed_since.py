@@ -63,6 +63,19 @@ def test_a_new_version_is_a_change_of_that_plan_alone(repository: Path, capsys: 
     assert changed(capsys) == {"shop/one": ["skus/shop/one.yaml"]}
 
 
+def test_an_image_that_changes_under_its_old_version_is_told(repository: Path, capsys: Said) -> None:
+    script = repository / "skus/shop/files/one-install.sh"
+    script.write_text("echo more\n")
+    run(["bump", "shop/two", "patch"])
+    commit()
+    capsys.readouterr()
+    assert run(["list", "--changed-since", "HEAD~1", "--format", "json"]) == 0
+    rows = {row["sku"]: row["version_raised"] for row in json.loads(capsys.readouterr().out)}
+    assert rows == {"shop/one": False, "shop/two": True}
+    assert run(["list", "--changed-since", "HEAD~1"]) == 0
+    assert capsys.readouterr().out.count("not raised; once it is uploaded: vmoffer bump shop/one patch") == 1
+
+
 def test_a_comment_makes_no_other_image(repository: Path, capsys: Said) -> None:
     path = repository / "skus/shop/one.yaml"
     path.write_text(f"{path.read_text()}\n# a thought\n")
@@ -102,6 +115,7 @@ def test_the_first_push_of_a_branch_means_everything(capsys: Said) -> None:
         ("dirty", "HEAD", "changes that are not committed: skus/shop/one.yaml"),
         ("shallow", "HEAD~1", "the history was cut off when it was fetched"),
         ("no git", "HEAD", "--changed-since needs a git work tree"),
+        ("no commit", "HEAD", "nothing has been committed yet"),
     ],
 )
 def test_history_that_cannot_tell_is_an_error_with_the_next_step(
@@ -114,6 +128,8 @@ def test_history_that_cannot_tell_is_an_error_with_the_next_step(
         commit()
         git("clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
         monkeypatch.chdir(repository / "shallow")
+    elif prepare == "no commit":
+        git("update-ref", "-d", "HEAD")
     elif prepare == "no git":
         (repository / ".git").rename(repository / "gone")
     capsys.readouterr()
@@ -127,22 +143,45 @@ def test_matrix_for_github_and_azure_pipelines(capsys: Said) -> None:
     run(["list", "--format", "github", "--builder", "azure-arm"])
     jobs = json.loads(capsys.readouterr().out)["include"]
     assert jobs == [
-        {"name": f"shop/{plan}, azure-arm", "skus": f"shop/{plan}", "builder": "azure-arm"}
+        {
+            "id": f"shop_{plan}_azure_arm",
+            "name": f"shop/{plan}, azure-arm",
+            "skus": f"shop/{plan}",
+            "builder": "azure-arm",
+            "account": "",
+        }
         for plan in ("one", "two")
     ]
     run(["list", "--format", "azure-pipelines", "--builder", "azure-arm"])
     assert json.loads(capsys.readouterr().out) == {
-        f"job_shop_{plan}_azure_arm": {"skus": f"shop/{plan}", "builder": "azure-arm"}
+        f"job_shop_{plan}_azure_arm": {
+            "id": f"shop_{plan}_azure_arm",
+            "skus": f"shop/{plan}",
+            "builder": "azure-arm",
+            "account": "",
+        }
         for plan in ("one", "two")
     }
 
 
-@given(st.lists(st.tuples(st.integers(0, 999), st.sampled_from(list(Builder))), unique=True, max_size=900),
-       st.integers(2, 40))  # fmt: skip
-def test_every_pair_is_in_one_job_and_there_are_not_too_many(
-    pairs: list[tuple[int, Builder]], limit: int
+WANTED = st.tuples(
+    st.integers(0, 999), st.sampled_from(list(Builder)), st.sampled_from(["", "images", "more"])
+)
+
+
+@given(st.lists(WANTED, unique=True, max_size=900), st.integers(6, 40))
+def test_every_image_is_in_one_job_and_there_are_not_too_many(
+    wanted: list[tuple[int, Builder, str]], limit: int
 ) -> None:
-    named = [(f"shop/p{number}", builder) for number, builder in pairs]
+    named = [(f"shop/p{number}", builder, account) for number, builder, account in wanted]
     jobs = matrix.jobs(named, limit)
     assert len(jobs) <= limit
-    assert sorted((sku, job.builder) for job in jobs for sku in job.skus.split()) == sorted(named)
+    assert sorted((sku, job.builder, job.account) for job in jobs for sku in job.skus.split()) == sorted(
+        named
+    )
+    assert len(matrix.azure_pipelines(jobs)) == len(jobs)
+
+
+def test_jobs_with_alike_names_keep_their_own_ids() -> None:
+    jobs = matrix.jobs([("a/b-c", Builder.QEMU, ""), ("a-b/c", Builder.QEMU, "")])
+    assert [row["id"] for row in matrix.github(jobs)["include"]] == ["a_b_c_qemu", "a_b_c_qemu_1"]

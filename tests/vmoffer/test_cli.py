@@ -34,7 +34,9 @@ def test_each_kind_of_error_has_its_status_and_says_everything(
     failing(kind("it broke", where="disk.vhd", rule="DSK-FMT-001", hint="mend it"))
     assert cli.run(["lint"]) == status
     told = capsys.readouterr()
-    assert told.err == "vmoffer: disk.vhd: it broke [DSK-FMT-001]\n  → mend it\n"
+    assert told.err == "vmoffer: disk.vhd: it broke [DSK-FMT-001]\n  → mend it\n" + (
+        "  help: vmoffer rules DSK-FMT-001 (docs/rules.md#dsk-fmt-001)\n"
+    )
     assert told.out == ""
 
 
@@ -43,7 +45,9 @@ def test_an_operating_system_error_is_a_failure_of_the_surroundings(
 ) -> None:
     failing(PermissionError(13, "Permission denied", "/root/x"))
     assert cli.run(["lint"]) == 3
-    assert capsys.readouterr().err == "vmoffer: /root/x: Permission denied\n"
+    told = capsys.readouterr().err
+    assert told.splitlines()[0] == "vmoffer: /root/x: Permission denied"
+    assert "docs/troubleshooting.md#permission" in told
 
 
 def test_debug_shows_a_traceback_and_nothing_else_does(failing, capsys: pytest.CaptureFixture[str]) -> None:

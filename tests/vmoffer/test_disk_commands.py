@@ -88,7 +88,7 @@ def test_disk_info_names_the_problems_in_text(raw: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     assert run(["disk", "info", "os.vhd"]) == 0
     out = capsys.readouterr().out
-    assert "finished           no" in out
+    assert "fixed VHD\n" in out
     assert "511 bytes" in out
 
 

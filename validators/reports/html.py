@@ -11,8 +11,9 @@ from validators import catalogue
 from validators.catalogue import SUBJECTS
 from validators.explain import SUBJECT_TITLES
 from validators.outcome import GRADERS
+from validators.partition_types import TYPES
 from validators.reports.document import Document, OutcomeFacts
-from validators.reports.partmap import COLOURS, OTHER, TYPES, pieces
+from validators.reports.partmap import COLOURS, OTHER, pieces
 from validators.reports.text import SEVERITIES, TITLES, name, printable, size
 
 

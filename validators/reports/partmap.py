@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from validators.partitions import (
-    BIOS_BOOT,
-    ESP,
-    LINUX_LVM,
-    LINUX_SWAP,
-    MBR_ESP,
-    MBR_LVM,
-    MBR_SWAP,
-    ROOT_TYPES,
-)
+from validators.partition_types import TYPES
+from validators.partitions import GAP
 from validators.reports.document import DiskFacts
 
-GAP = 2 << 20  # bytes; what is smaller is alignment and tables, and not worth a piece
 NARROWEST = 1.4  # percent of the bar; a 1 MiB partition must be seen beside one of 30 GiB
 OTHER = "other"
 NAMELESS = ("unknown", "blank")  # contents that say nothing
@@ -24,25 +15,6 @@ COLOURS = {
     "ext": "data", "xfs": "data", "btrfs": "data", "ntfs": "data", "fat": "boot", "swap": "swap",
     "lvm": "opaque", "luks": "opaque", "bitlocker": "opaque", "unreadable": "bad", "outside": "bad",
 }  # fmt: skip
-# What a type in the partition table means; a GUID of GPT, a byte of an MBR.
-TYPES = {
-    ESP: "EFI system",
-    BIOS_BOOT: "BIOS boot",
-    LINUX_SWAP: "Linux swap",
-    LINUX_LVM: "Linux LVM",
-    **dict.fromkeys(ROOT_TYPES, "Linux root"),
-    "0FC63DAF-8483-4772-8E79-3D69D8477DE4": "Linux data",
-    "E3C9E316-0B5C-4DB8-817D-F92DF00215AE": "Microsoft reserved",
-    "EBD0A0A2-B9E5-4433-87C0-68B6B72699C7": "Basic data",
-    "DE94BBA4-06D1-4D40-A16A-BFD50179D6AC": "Windows recovery",
-    "0x07": "NTFS or exFAT",
-    "0x0C": "FAT32",
-    "0x27": "Windows recovery",
-    "0x83": "Linux",
-    MBR_SWAP: "Linux swap",
-    MBR_LVM: "Linux LVM",
-    MBR_ESP: "EFI system",
-}
 
 
 @dataclass(frozen=True)

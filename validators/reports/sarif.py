@@ -25,6 +25,9 @@ def render(document: Document) -> str:
     waived = {waiver["rule"]: waiver["why"] for waiver in document["waivers"]}
     disks = {disk["path"]: index for index, disk in enumerate(document["disks"])}
     tool = document["tool"]
+    generations = [disk["generation"] for disk in document["disks"] if disk["generation"]]
+    # Up to the last slash it is what code scanning calls a category: one for each image of a plan.
+    names = ["vmoffer", document["sku"] or "validate", *generations[:1], document["image_version"] or ""]
     run = {
         "tool": {
             "driver": {
@@ -33,9 +36,7 @@ def render(document: Document) -> str:
                 "rules": [_rule(catalogue.find(one)) for one in rules],
             }
         },
-        "automationDetails": {
-            "id": f"vmoffer/{document['sku'] or 'validate'}/{document['image_version'] or ''}"
-        },
+        "automationDetails": {"id": "/".join(names)},
         "invocations": [{"executionSuccessful": True, "endTimeUtc": document["created"]}],
         "artifacts": [
             {

@@ -12,7 +12,8 @@ from validators.guest import Guest, Kind, Undecidable, text
 from validators.linux import elf, fstab, release
 from validators.linux.versions import numbers
 from validators.outcome import Severity
-from validators.partitions import BIOS_BOOT, ROOT_TYPES, SECTOR, Partition
+from validators.partition_types import FIRMWARE, ROOT_TYPES
+from validators.partitions import SECTOR, Partition
 from validators.windows import release as windows_release
 
 FIRST_FREE_LBA = 2048  # everything below is kept empty on a GPT OS disk, but for the table itself
@@ -45,16 +46,13 @@ def first_mib_is_empty(case: Case) -> Answer:
 def boots_on_its_firmware(case: Case) -> Answer:
     _needs_blocks(case)
     table = case.disk.table
-    bios_boot = any(part.type == BIOS_BOOT for part in table.partitions)
-    bios = table.boot_code and (table.scheme == "mbr" or bios_boot)
-    uefi = table.scheme == "gpt" and any(part.content.kind == "fat" for part in _esps(case.disk))
-    boots = " and ".join(name for name, can in (("BIOS (gen1)", bios), ("UEFI (gen2)", uefi)) if can)
+    boots = " and ".join(FIRMWARE[each] for each in case.disk.firmware)
     problems = f" ({'; '.join(table.problems)})" if table.problems else ""
     evidence = f"{table.scheme} partition table, boots on {boots or 'neither BIOS nor UEFI'}{problems}"
     if case.generation is None:
         return met(f"{evidence}; no generation was declared") if boots else unmet(evidence)
-    good = bios if case.generation is Generation.GEN1 else uefi
-    return met(evidence) if good else unmet(f"declared {case.generation}: {evidence}")
+    needed = "bios" if case.generation is Generation.GEN1 else "uefi"
+    return met(evidence) if needed in case.disk.firmware else unmet(f"declared {case.generation}: {evidence}")
 
 
 @rule("DSK-GEN-002")

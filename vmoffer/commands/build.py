@@ -18,12 +18,11 @@ import click
 from generator.errors import Unusable
 from generator.model import Builder
 from vmoffer.console import say
+from vmoffer.target import OWN_STORE
 
 if TYPE_CHECKING:
     from generator.catalogue import Definition
     from tools.packer import Packer
-
-OWN_STORE = ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT")
 
 
 @click.command()
@@ -36,9 +35,16 @@ OWN_STORE = ("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_ACCOUNT")
     "--publish/--no-publish", default=True, help="Upload and make SAS URIs, or stop after validation."
 )
 @click.option(
+    "--show-sas/--hide-sas",
+    default=None,
+    help="Print the SAS URIs with their signatures. Default: not in CI, where logs are kept.",
+)
+@click.option(
     "--keep-store/--stop-store", default=True, help="Leave the local blob store running afterwards."
 )
-def command(sku: str, builder: str | None, out: Path | None, publish: bool, keep_store: bool) -> None:
+def command(
+    sku: str, builder: str | None, out: Path | None, publish: bool, show_sas: bool | None, keep_store: bool
+) -> None:
     """Build SKU: generate, Packer, finalize, validate, upload, SAS.
 
     \b
@@ -84,7 +90,7 @@ def command(sku: str, builder: str | None, out: Path | None, publish: bool, keep
             raise watch.verdict(out)
         if keep_store:
             store.pop_all()
-    _summary(out, publish, time.monotonic() - started)
+    _summary(out, publish, not _in_ci() if show_sas is None else show_sas, time.monotonic() - started)
 
 
 def _builder(definition: Definition, asked: str | None) -> Builder:
@@ -172,10 +178,19 @@ def _storage(definition: Definition, cleanup: ExitStack) -> dict[str, str]:
     return {"AZURE_STORAGE_CONNECTION_STRING": store.connection_string}
 
 
-def _summary(out: Path, publish: bool, seconds: float) -> None:
+def _in_ci() -> bool:
+    """Whether a pipeline runs this: nearly all set CI, Azure Pipelines sets TF_BUILD."""
+    return any(os.environ.get(name, "").lower() not in ("", "0", "false") for name in ("CI", "TF_BUILD"))
+
+
+def _summary(out: Path, publish: bool, signatures: bool, seconds: float) -> None:
     say(f"vmoffer: built in {seconds:.0f} s; everything is in {out}")
     if publish:
         from publisher import handout
+        from publisher.store import redact
 
         for path in sorted(out.glob("sas*.json")):
-            click.echo(handout.table(handout.read(path)))
+            table = handout.table(handout.read(path))
+            click.echo(table if signatures else redact(table))
+            if not signatures:
+                say(f"vmoffer: the signatures are in {path}; --show-sas prints them")

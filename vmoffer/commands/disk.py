@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from vmoffer.size import Size
-
-if TYPE_CHECKING:
-    from validators.vhd import Container
-
-WORDS = {True: "yes", False: "no", None: "unknown"}
 
 
 @click.group()
@@ -55,54 +49,30 @@ def create(target: Path, size: int, content: Path | None, label: str, force: boo
 
 
 @command.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def info(file: Path, form: str) -> None:
-    """Show what a disk file is and what is wrong with it as a container.
+def info(file: str, form: str) -> None:
+    """Show what a disk file is: its format, sizes and holes, partitions, file systems and volumes.
 
-    `finished` says that it is a fixed VHD Azure can read: footer, checksum, length and whole MiB. Whether
-    the disk in it meets the rules is for `vmoffer validate`.
+    FILE is a VHD, raw, qcow2, VHDX or VMDK disk, or the URL of a blob with its SAS. Whether the disk
+    meets the rules is for `vmoffer validate`.
 
     \b
-    Examples:
+    Exit status 2 if it cannot be used as a disk; what can be said is said. Examples:
       vmoffer disk info data.vhd
       vmoffer disk info data.vhd --format json
     """
-    from validators.vhd import inspect
+    from generator.errors import Unusable
+    from validators import diskinfo, workers
+    from validators.remote import place
 
-    facts = _facts(inspect(file))
+    with workers.reading([place(file)], diskinfo.SECONDS) as reading:
+        found = diskinfo.build(reading.disks()[0])
     if form == "json":
-        click.echo(json.dumps(facts, indent=2))
-        return
-    problems = facts.pop("problems")
-    assert isinstance(problems, list)
-    for name, value in facts.items():
-        shown = WORDS[value] if value is None or isinstance(value, bool) else value
-        click.echo(f"{name.replace('_', ' '):18} {shown}")
-    for problem in problems:
-        click.echo(f"{'problem':18} {problem}")
+        click.echo(json.dumps(found, indent=2))
+    else:
+        from validators.reports import disktext
 
-
-def _facts(found: Container) -> dict[str, object]:
-    """What there is to say, in the order and the words of both formats."""
-    from validators.convert import is_finished
-
-    facts: dict[str, object] = {
-        "file": str(found.path),
-        "kind": found.kind,
-        "size_bytes": found.size_bytes,
-        "file_bytes": found.file_bytes,
-        "allocated_bytes": found.allocated_bytes,
-        "whole_mib": found.whole_mib,
-    }
-    if found.footer is not None:
-        footer = found.footer
-        facts |= {
-            "checksum_ok": found.checksum_ok,
-            "length_ok": found.length_ok,
-            "geometry": "/".join(map(str, footer.geometry)),
-            "creator": footer.creator.decode("ascii", errors="backslashreplace").strip(" \0"),
-            "created": footer.created,
-            "unique_id": footer.unique_id.hex(),
-        }
-    return facts | {"finished": is_finished(found), "problems": list(found.problems)}
+        click.echo("\n".join(disktext.lines(found)))
+    if found["unusable"]:
+        raise Unusable(found["unusable"], where=found["file"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 # What vmoffer makes or installs itself, into its cache.
-THINGS = ("packer", "azure-plugin", "store", "base")
+THINGS = ("packer", "azure-plugin", "store", "base", "actionlint")
 
 
 @click.command()
@@ -31,11 +31,13 @@ def command(packages: bool, bring: tuple[str, ...]) -> None:
 
 
 def _bring(things: tuple[str, ...]) -> None:
-    from tools import azurite, base, packer
+    from tools import actionlint, azurite, base, packer
     from vmoffer.console import say
 
     if {"packer", "azure-plugin"} & set(things):
         packer.ensure(["qemu", "azure"] if "azure-plugin" in things else ["qemu"], say)
+    if "actionlint" in things:
+        actionlint.ensure(say)
     if "store" in things:
         azurite.installed(say)
     if "base" in things:
@@ -45,6 +47,7 @@ def _bring(things: tuple[str, ...]) -> None:
 
 def _show() -> None:
     from tools import doctor, machine, packer
+    from vmoffer.topics import topic_line
 
     found = doctor.look()
     rows = [
@@ -59,4 +62,5 @@ def _show() -> None:
     missing = [tool.native for tool in found if tool.path is None]
     if missing:
         click.echo(f"mend: {doctor.mend(missing)}")
+        click.echo(topic_line("missing-tool"))
     doctor.judge(found, packer.available())

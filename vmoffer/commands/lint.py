@@ -46,6 +46,10 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) 
     findings = [one for one in lint(read.definitions, profile) if one.where.rpartition(":")[0] in files]
     status = 2 if problems else 1 if any(one.status == "fail" for one in findings) else 0
     click.echo(_json(problems, findings, status) if form == "json" else _text(problems, findings, wanted))
+    if status:
+        from vmoffer.topics import topic_line
+
+        click.echo(topic_line(("", "rules-not-met", "definition")[status]), err=True)
     ctx.exit(status)
 
 

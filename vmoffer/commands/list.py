@@ -42,11 +42,16 @@ def command(form: str, since: str | None, also: tuple[str, ...], builder: str | 
         shown = changes.since(since, read.definitions, list(also))
     wanted = [Builder(builder)] if builder else list(Builder)
     shown = [one for one in shown if set(one.builders) & set(wanted)]
-    pairs = [(one.definition.sku.id, each) for one in shown for each in one.builders if each in wanted]
+    jobs = [
+        (one.definition.sku.id, each, one.definition.sku.storage.account or "")
+        for one in shown
+        for each in one.builders
+        if each in wanted
+    ]
     if form == "github":
-        click.echo(json.dumps(matrix.github(matrix.jobs(pairs))))
+        click.echo(json.dumps(matrix.github(matrix.jobs(jobs))))
     elif form == "azure-pipelines":
-        click.echo(json.dumps(matrix.azure_pipelines(matrix.jobs(pairs))))
+        click.echo(json.dumps(matrix.azure_pipelines(matrix.jobs(jobs))))
     elif form == "json":
         click.echo(json.dumps([_row(one) for one in shown], indent=2, ensure_ascii=False))
     elif shown:
@@ -69,7 +74,7 @@ def _row(shown: Changed) -> dict[str, Any]:
         "preview_url": sku.preview_url,
         "definition": str(shown.definition.path),
     }
-    return row | ({"because": shown.because} if shown.because else {})
+    return row | ({"because": shown.because, "version_raised": shown.raised} if shown.because else {})
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -80,6 +85,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
         disks = f", {count} data disk{'s' if count > 1 else ''}" if count else ""
         made = f"{' '.join(row['generations'])} by {', '.join(row['builders'])}{disks}"
         because = f"\n  changed      {', '.join(row['because'])}" if "because" in row else ""
+        if not row.get("version_raised", True):
+            because += f"\n  version      not raised; once it is uploaded: vmoffer bump {row['sku']} patch"
         blocks.append(
             f"{row['sku']}  {row['version']}  {row['title']}\n"
             f"  system       {row['system']}\n"

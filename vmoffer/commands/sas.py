@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -66,7 +65,7 @@ def make(
       vmoffer sas make --renew sas.json
     """
     from publisher import handout, store
-    from vmoffer.target import storage
+    from vmoffer.target import credentials, storage
 
     if bool(blobs) == bool(renew):
         raise Unusable("give BLOBs, or --renew sas.json", hint="vmoffer sas make --help")
@@ -76,7 +75,7 @@ def make(
     if quiet and out is None:
         raise Unusable("--quiet without --out makes URIs that nobody sees")
     place = storage(sku, container)
-    target = store.connect(place.container, os.environ, account=place.account)
+    target = store.connect(place.container, credentials(place), account=place.account)
     document = handout.make(
         target, blobs, profile=profile, days=days, unproven=unproven, kind=kind, policy=policy
     )

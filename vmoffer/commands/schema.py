@@ -9,7 +9,8 @@ import click
 
 @click.command("schema")
 @click.option("--report", is_flag=True, help="Of the JSON report that `vmoffer validate` writes.")
-def command(report: bool) -> None:
+@click.option("--disk-info", is_flag=True, help="Of the JSON that `vmoffer disk info` writes.")
+def command(report: bool, disk_info: bool) -> None:
     """Print the JSON Schema of a SKU definition.
 
     \b
@@ -19,6 +20,10 @@ def command(report: bool) -> None:
         from validators.reports import document
 
         click.echo(json.dumps(document.schema(), indent=2, ensure_ascii=False))
+    elif disk_info:
+        from validators import diskinfo
+
+        click.echo(json.dumps(diskinfo.schema(), indent=2, ensure_ascii=False))
     else:
         from generator import schema
 

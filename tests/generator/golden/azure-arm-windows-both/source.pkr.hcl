@@ -15,10 +15,14 @@ source "azure-arm" "gen2" {
   image_sku       = "2022-datacenter-g2"
   image_version   = "latest"
 
-  location          = var.location
-  vm_size           = var.vm_size
-  os_disk_size_gb   = 127
-  disk_caching_type = "ReadWrite"
+  location                               = var.location
+  vm_size                                = var.vm_size
+  virtual_network_resource_group_name    = "net"
+  virtual_network_name                   = "builds"
+  virtual_network_subnet_name            = "packer"
+  private_virtual_network_with_public_ip = true
+  os_disk_size_gb                        = 127
+  disk_caching_type                      = "ReadWrite"
 
   # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
   # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
@@ -50,10 +54,14 @@ source "azure-arm" "gen1" {
   image_sku       = "2022-datacenter"
   image_version   = "latest"
 
-  location          = var.location
-  vm_size           = var.vm_size
-  os_disk_size_gb   = 127
-  disk_caching_type = "ReadWrite"
+  location                               = var.location
+  vm_size                                = var.vm_size
+  virtual_network_resource_group_name    = "net"
+  virtual_network_name                   = "builds"
+  virtual_network_subnet_name            = "packer"
+  private_virtual_network_with_public_ip = true
+  os_disk_size_gb                        = 127
+  disk_caching_type                      = "ReadWrite"
 
   # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
   # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.

@@ -1,0 +1,209 @@
+"""A Packer template with the azure-arm builder as a SKU definition, and what could not be carried over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from generator.generation import Generation
+from generator.hcl_blocks import Attribute, Block
+from generator.hcl_values import first_unknown
+from generator.marketplace import System, find, systems
+from generator.packer_template import Template
+
+CACHING = {"none": "none", "readonly": "read-only", "readwrite": "read-write"}
+GENERATIONS = {Generation.ARM64: "arm64|aarch64", Generation.GEN2: "gen-?2|-g2|gensecond"}
+
+
+@dataclass(frozen=True)
+class Left:
+    """Something of the template that the definition has not: where it is, what, and what to do about it."""
+
+    file: str
+    line: int
+    what: str
+    todo: str
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}: {self.what}: {self.todo}"
+        return "".join(char if char.isprintable() else "·" for char in text)
+
+
+@dataclass
+class Import:
+    """What is read of a template: fields of the definition so far, and what is left."""
+
+    template: Template
+    data: dict[str, Any] = field(default_factory=dict)
+    left: list[Left] = field(default_factory=list)
+
+    def value(self, block: Block, attribute: Attribute, todo: str) -> Any:
+        """The attribute's value, or None and a line about it."""
+        value = self.template.scope.value(attribute)
+        unknown = first_unknown(value)
+        if unknown is None:
+            return value
+        self.leave(block, attribute.line, attribute.name, f"not copied ({unknown.why}); {todo}")
+        return None
+
+    def leave(self, block: Block, line: int, what: str, todo: str) -> None:
+        """Note what is not carried over."""
+        self.left.append(Left(block.file.name, line, what, todo))
+
+    def put(self, path: str, value: Any) -> None:
+        """Set a field, named with dots."""
+        *parents, last = path.split(".")
+        at = self.data
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[last] = value
+
+
+def carry(found: Import, block: Block, system: str | None) -> None:
+    """The options of the builder into `found`; `system` is a name of systems.yaml, if one was given."""
+    table, values = _table(), {}
+    for owner, name, attribute in _options(block):
+        if name in table["secret"]:
+            found.leave(
+                owner, attribute.line, name, "not read; credentials come from the environment (ARM_…)"
+            )
+        elif name in table["carried"]:
+            target = table["carried"][name]
+            value = found.value(owner, attribute, f"write {target} yourself")
+            if value not in (None, ""):
+                found.put(
+                    target, CACHING.get(str(value).lower(), value) if name == "disk_caching_type" else value
+                )
+        elif name.split(".")[0] in table["combined"]:
+            values[name] = found.value(owner, attribute, "see to it yourself")
+        elif name not in table["covered"]:
+            todo = table["listed"].get(name) or table["listed"].get(name.split(".")[0])
+            found.leave(owner, attribute.line, name, todo or "a definition has no field for it")
+    for inner in block.blocks:
+        known = inner.kind in (*table["combined"], *table["covered"])
+        if not known or any(one.kind != "target_region" for one in inner.blocks):
+            todo = table["listed"].get(inner.kind, "a definition has no field for it")
+            found.leave(inner, inner.line, " ".join([inner.kind, *inner.labels]), todo)
+    _disks(found, block, values)
+    _regions(found, block)
+    _system(found, block, values, system)
+    _plan(found, block, values)
+    if values.get("disk_controller_type") == "NVMe":
+        found.put("properties.nvme", True)
+    if values.get("security_type") == "TrustedLaunch" or (
+        values.get("secure_boot_enabled") and values.get("vtpm_enabled")
+    ):
+        found.put("properties.trusted_launch", True)
+    elif values.get("security_type") not in (None, "", "Standard"):
+        found.leave(
+            block, block.attributes["security_type"].line, "security_type", "only TrustedLaunch has a field"
+        )
+
+
+def _options(block: Block) -> Iterator[tuple[Block, str, Attribute]]:
+    """Every attribute of a source, those in blocks as block.attribute, in the order of the table."""
+    for attribute in block.attributes.values():
+        yield block, attribute.name, attribute
+    for inner in block.blocks:
+        if inner.kind in ("shared_image_gallery", "shared_image_gallery_destination", "plan_info"):
+            for attribute in inner.attributes.values():
+                yield inner, f"{inner.kind}.{attribute.name}", attribute
+
+
+def _disks(found: Import, block: Block, values: dict[str, Any]) -> None:
+    sizes, luns = values.get("disk_additional_size") or [], values.get("disk_additional_luns")
+    if sizes and isinstance(sizes, list):
+        numbers = luns if isinstance(luns, list) and len(luns) == len(sizes) else range(len(sizes))
+        found.put(
+            "data_disks", [{"lun": lun, "size_gib": size} for lun, size in zip(numbers, sizes, strict=True)]
+        )
+
+
+def _regions(found: Import, block: Block) -> None:
+    regions = []
+    for destination in block.of("shared_image_gallery_destination"):
+        for region in destination.of("target_region"):
+            name = region.attributes.get("name")
+            value = found.value(region, name, "write gallery.regions yourself") if name else None
+            regions += [value] if value else []
+    if regions:
+        found.put("gallery.regions", regions)
+
+
+def _system(found: Import, block: Block, values: dict[str, Any], name: str | None) -> None:
+    """The operating system: as given, else the row of systems.yaml with that image, else what names say."""
+    base = found.data.get("base", {}).get("azure-arm", {})
+    image = base.get("marketplace", {})
+    words = [str(image.get(key, "")) for key in ("publisher", "offer", "sku")]
+    row, generation = _known(words)
+    if name:
+        row = find(name)
+    windows = str(values.get("os_type", "")).lower() == "windows"
+    described = " ".join(words[1:]).strip() or str(base.get("gallery", {}).get("image", ""))
+    if row is None:
+        publisher = words[0].lower()
+        distribution = "windows-server" if windows else _table()["publishers"].get(publisher, "other")
+        found.put("os", {
+            "family": "windows" if windows else "linux",
+            "distribution": distribution,
+            "version": words[2] or "unknown",
+            "friendly_name": (described or "unknown")[:100],
+        })  # fmt: skip
+        todo = "vmoffer does not know it by its image: look at `os`, or import again with --os"
+        found.leave(block, block.line, "operating system", todo)
+    else:
+        found.put("os", {
+            "family": row.family,
+            "distribution": row.distribution,
+            "version": row.version,
+            "friendly_name": row.name,
+        })  # fmt: skip
+    if "size_gib" not in found.data.get("os_disk", {}):
+        found.put("os_disk.size_gib", row.gib if row else 127 if windows else 30)
+    said = next((key for key, pattern in GENERATIONS.items() if re.search(pattern, described.lower())), None)
+    if generation is None and said is None:
+        found.leave(
+            block, block.line, "generation", "gen2 is assumed; az vm image show says hyperVGeneration"
+        )
+    found.put("generations", [str(generation or said or Generation.GEN2)])
+
+
+def _known(words: list[str]) -> tuple[System | None, Generation | None]:
+    """The row of systems.yaml with an image, and the generation it is there for."""
+    asked = [word.lower() for word in words]
+    for row in systems().values():
+        for generation, image in row.images.items():
+            if [image.publisher.lower(), image.offer.lower(), image.sku.lower()] == asked:
+                return row, generation
+    return None, None
+
+
+def _plan(found: Import, block: Block, values: dict[str, Any]) -> None:
+    """A purchase plan is the image's own, or none that a build of this image could have."""
+    image = found.data.get("base", {}).get("azure-arm", {}).get("marketplace")
+    for plan in block.of("plan_info"):
+        said = [values.get(f"plan_info.{name}") for name in ("plan_publisher", "plan_product", "plan_name")]
+        if image and said == [image.get(name) for name in ("publisher", "offer", "sku")]:
+            image["plan"] = True
+        else:
+            todo = "not the plan of the base image; a definition has a plan for Marketplace images only"
+            found.leave(plan, plan.line, "plan_info", todo)
+
+
+def missing(data: dict[str, Any]) -> Iterable[str]:
+    """What no definition can do without, and the template did not say."""
+    if not data.get("base", {}).get("azure-arm"):
+        yield "base: the image to start from (image_publisher …, image_url or shared_image_gallery)"
+
+
+@cache
+def _table() -> dict[str, Any]:
+    text = files("generator").joinpath("azure_arm.yaml").read_text(encoding="utf-8")
+    data: dict[str, Any] = YAML(typ="safe").load(text)
+    return data

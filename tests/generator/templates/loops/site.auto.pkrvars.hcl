@@ -1,0 +1,2 @@
+release = "13"
+disks   = [64]
