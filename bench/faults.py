@@ -2,11 +2,11 @@
 
     python bench/faults.py [RUNS]
 
-A disk of 128 MiB with 48 MiB of data; for SIGKILL eight times as much. After each fault the upload is
-complete and equal, or it ended with a clear error and the next run completes it. In per cent of the data:
-`stored, sent again` is what the store had taken and was sent once more; `on the wire again` also counts
-what a fault refused or cut. Medians, and the highest. Corrupt counts blobs that say they are proven and are
-not equal: it must be 0.
+A disk of 128 MiB with 48 MiB of data; where the upload has to be continued, eight times as much. After each
+fault the upload is complete and equal, or it ended with a clear error and the next run completes it. In per
+cent of the data: `stored, sent again` is what the store had taken and was sent once more; `on the wire
+again` also counts what a fault refused or cut. Medians, and the highest. Corrupt counts blobs that say they
+are proven and are not equal: it must be 0.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Bench:
         """Half-way, the credential is not good any more."""
         began = self.front.came_bytes
         self.front.plan = lambda method, targeted, count: (
-            "denied" if self.front.came_bytes - began > DATA * MIB // 2 else ""
+            "denied" if self.front.came_bytes - began > self.data * MIB // 2 else ""
         )
         return self.attempt(target)
 
@@ -136,7 +136,7 @@ class Bench:
         whole = self.disk.read_bytes()
 
         def cut(count: int) -> None:
-            os.truncate(self.disk, SIZE * MIB // 2)
+            os.truncate(self.disk, self.size * MIB // 2)
 
         done = self.attempt(target, cut)
         self.disk.write_bytes(whole)
@@ -147,7 +147,7 @@ class Bench:
         began = self.front.came_bytes
 
         def restart() -> None:
-            while self.front.came_bytes - began < DATA * MIB // 3:
+            while self.front.came_bytes - began < self.data * MIB // 3:
                 time.sleep(0.01)
             azurite.stop()
             time.sleep(2)
@@ -199,9 +199,9 @@ def main(runs: int = 5) -> None:
                 ):
                     bench.measure(title, runs, bench.answered(fault, share))
                 bench.measure("server restarted", runs, bench.restarted)
+                bench.data, bench.size = DATA * 8, SIZE * 8
                 bench.measure("credential expired half-way", runs, bench.expired)
                 bench.measure("file truncated while it is read", runs, bench.truncated)
-                bench.data, bench.size = DATA * 8, SIZE * 8
                 bench.measure("SIGKILL at a random point", KILLS, bench.killed)
         finally:
             azurite.stop()

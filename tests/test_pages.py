@@ -18,6 +18,7 @@ from vmoffer.cli import root
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(?:#([^)\s]+))?\)")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 EXAMPLE = """
 publisher: contoso
@@ -77,3 +78,19 @@ def test_a_command_that_is_shown_exists_with_its_options(line: str) -> None:
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     given = {word.partition("=")[0] for word in arguments if re.match(r"--?[a-z]", word)}
     assert given <= known | {"--help", "--version", "--debug"}, line
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+def test_a_link_leads_to_a_file_of_the_repository_and_to_an_anchor_of_it(page: Path) -> None:
+    for target, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        file = page.parent / target
+        assert file.exists(), target
+        if anchor:
+            text = file.read_text(encoding="utf-8")
+            headings = {_slug(title) for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+            assert anchor in headings | set(re.findall(r'<a id="([^"]+)"', text)), f"{target}#{anchor}"
+
+
+def _slug(title: str) -> str:
+    """The anchor that a heading gets."""
+    return re.sub(r"[^\w -]", "", re.sub(r"<[^>]*>", "", title).lower()).strip().replace(" ", "-")
