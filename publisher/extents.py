@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from validators import sparse
+from validators.sparse import CELL
+
 PAGE = 512  # bytes; the unit of a page blob
 BLOCK = 4 * 1024 * 1024  # bytes; the most that one page write takes
-CELL = 4096  # bytes; zeros are looked for in units of this, the block of most file systems
 JOIN = 64 * 1024  # bytes; a shorter stretch of zeros costs less to send than one more request
-ZEROS = bytes(CELL)
 
 
 @dataclass(frozen=True, order=True)
@@ -55,15 +54,7 @@ class Piece:
 
 def extents(descriptor: int, size: int) -> Iterator[Range]:
     """The data of an open file, holes left out, in whole cells; all of it where holes are unknown."""
-    end = 0
-    while end < size:
-        try:
-            start = os.lseek(descriptor, end, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole follows
-                return
-            raise
-        end = min(size, os.lseek(descriptor, start, os.SEEK_HOLE))
+    for start, end in sparse.extents(descriptor, size):
         yield Range(start // CELL * CELL, min(size, -(-end // CELL) * CELL))
 
 
@@ -104,14 +95,11 @@ def pieces(parts: Iterable[Piece]) -> list[Piece]:
 def filled(data: bytes) -> list[Range]:
     """The stretches of `data` without zeros, by their place in it."""
     found: list[Range] = []
-    for at in range(0, len(data), CELL):
-        end = min(len(data), at + CELL)
-        if data.startswith(ZEROS if end - at == CELL else ZEROS[: end - at], at):
-            continue
-        if found and at - found[-1].end < JOIN:
+    for start, end in sparse.stretches(data):
+        if found and start - found[-1].end < JOIN:
             found[-1] = Range(found[-1].start, end)
         else:
-            found.append(Range(at, end))
+            found.append(Range(start, end))
     return found
 
 

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from bench import pageserver
 from generator.errors import NotMet, Surroundings, Unusable
 from publisher import checksum, proof, store, upload
-from publisher.extents import BLOCK, CELL, PAGE, Coverage, Piece, Range, blocks, extents, merged, pieces
+from publisher.extents import BLOCK, PAGE, Coverage, Piece, Range, blocks, extents, merged, pieces
 from publisher.patience import Patience
 from tests.publisher.front import Front, in_front_of
 from tools import azurite
 from validators.footer import MIB
+from validators.sparse import CELL
 
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
