@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,13 @@ class Block:
     def of(self, kind: str) -> Iterator[Block]:
         """The blocks in it of one kind."""
         return (block for block in self.blocks if block.kind == kind)
+
+    def with_blocks(self, kinds: Collection[str]) -> Block:
+        """The same, but objects of these names are blocks, too: `packer hcl2_upgrade` mixes them up."""
+        inner = {name: _object(self, one) for name, one in self.attributes.items() if name in kinds}
+        blocks = {name: block for name, block in inner.items() if block}
+        rest = {name: one for name, one in self.attributes.items() if name not in blocks}
+        return replace(self, attributes=rest, blocks=[*self.blocks, *blocks.values()])
 
 
 def read(path: Path) -> Block:
@@ -91,6 +98,21 @@ def _block(kind: str, labels: tuple[str, ...], file: Path, line: int, body: Any,
             *names, inner = (one for one in node.children if getattr(one, "data", "") in _PARTS)
             words = [_word(one) for one in names]
             found.blocks.append(_block(words[0], tuple(words[1:]), file, node.meta.line, inner, text))
+    return found
+
+
+def _object(owner: Block, attribute: Attribute) -> Block | None:
+    """`name = { key = expression }` as a block; None if it is no object with plain keys."""
+    inner: Any = attribute.tree.children[0]
+    if getattr(inner, "data", "") != "object":
+        return None
+    found = Block(attribute.name, (), owner.file, attribute.line)
+    start = attribute.tree.meta.start_pos
+    for element in (one for one in inner.children if getattr(one, "data", "") == "object_elem"):
+        key, *_, value = (one for one in element.children if hasattr(one, "data"))
+        name = _word(key)
+        text = attribute.text[value.meta.start_pos - start : value.meta.end_pos - start]
+        found.attributes[name] = Attribute(name, value.meta.line, value, text)
     return found
 
 

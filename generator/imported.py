@@ -17,6 +17,7 @@ from generator.hcl_values import first_unknown
 from generator.marketplace import System, find, systems
 from generator.packer_template import Template
 
+BLOCKS = ("shared_image_gallery", "shared_image_gallery_destination", "plan_info")
 CACHING = {"none": "none", "readonly": "read-only", "readwrite": "read-write"}
 GENERATIONS = {Generation.ARM64: "arm64|aarch64", Generation.GEN2: "gen-?2|-g2|gensecond"}
 
@@ -68,6 +69,7 @@ class Import:
 def carry(found: Import, block: Block, system: str | None) -> None:
     """The options of the builder into `found`; `system` is a name of systems.yaml, if one was given."""
     table, values = _table(), {}
+    block = block.with_blocks(BLOCKS)
     for owner, name, attribute in _options(block):
         if name in table["secret"]:
             found.leave(
@@ -82,6 +84,8 @@ def carry(found: Import, block: Block, system: str | None) -> None:
                 )
         elif name.split(".")[0] in table["combined"]:
             values[name] = found.value(owner, attribute, "see to it yourself")
+            if name in BLOCKS and values[name] is not None:
+                found.leave(owner, attribute.line, name, "no block and no object; see to it yourself")
         elif name not in table["covered"]:
             todo = table["listed"].get(name) or table["listed"].get(name.split(".")[0])
             found.leave(owner, attribute.line, name, todo or "a definition has no field for it")
@@ -94,16 +98,21 @@ def carry(found: Import, block: Block, system: str | None) -> None:
     _regions(found, block)
     _system(found, block, values, system)
     _plan(found, block, values)
+    _security(found, block, values)
     if values.get("disk_controller_type") == "NVMe":
         found.put("properties.nvme", True)
-    if values.get("security_type") == "TrustedLaunch" or (
-        values.get("secure_boot_enabled") and values.get("vtpm_enabled")
-    ):
+
+
+def _security(found: Import, block: Block, values: dict[str, Any]) -> None:
+    """Trusted launch is a field; half of it, or another kind of machine, is none."""
+    kind = values.get("security_type")
+    parts = [name for name in ("secure_boot_enabled", "vtpm_enabled") if values.get(name) is True]
+    if kind == "TrustedLaunch" or (kind is None and len(parts) == 2):
         found.put("properties.trusted_launch", True)
-    elif values.get("security_type") not in (None, "", "Standard"):
-        found.leave(
-            block, block.attributes["security_type"].line, "security_type", "only TrustedLaunch has a field"
-        )
+        return
+    for name in (*(["security_type"] if kind not in (None, "", "Standard") else []), *parts):
+        todo = "of these, a definition has properties.trusted_launch only"
+        found.leave(block, block.attributes[name].line, name, todo)
 
 
 def _options(block: Block) -> Iterator[tuple[Block, str, Attribute]]:
@@ -111,7 +120,7 @@ def _options(block: Block) -> Iterator[tuple[Block, str, Attribute]]:
     for attribute in block.attributes.values():
         yield block, attribute.name, attribute
     for inner in block.blocks:
-        if inner.kind in ("shared_image_gallery", "shared_image_gallery_destination", "plan_info"):
+        if inner.kind in BLOCKS:
             for attribute in inner.attributes.values():
                 yield inner, f"{inner.kind}.{attribute.name}", attribute
 

@@ -37,6 +37,8 @@ def open_template(path: Path, variables: Sequence[Path] = ()) -> Template:
             raise Unusable("no *.pkr.hcl in this folder", where=str(path))
     elif path.suffix == ".json":
         hint = f"packer hcl2_upgrade -output-file={path.stem}.pkr.hcl {path}, then import that"
+        if path.name.endswith(".pkr.json"):
+            hint = "this is HCL2 written as JSON: write it as *.pkr.hcl"
         raise Unusable("this is a template in JSON; vmoffer reads HCL2", where=str(path), hint=hint)
     else:
         paths = [path]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import shlex
@@ -13,8 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from generator import owned_file
 from generator.catalogue import Definition
-from generator.errors import NotMet, Unusable
+from generator.errors import Unusable
 from generator.matrix import MAX_JOBS
 from generator.model import Builder, Sku
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 HOSTED_MINUTES = 360  # what a job may take on the runners of GitHub and of Microsoft
 OWN_MINUTES = 5 * 24 * 60  # and on one's own, by GitHub
-DIGEST = re.compile(r"^# sha256 of what follows: ([0-9a-f]{64})\n", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z0-9./][A-Za-z0-9 ._/+-]*")
 
 
@@ -117,8 +116,7 @@ def render(wishes: Wishes, definitions: Sequence[Definition], command: str) -> s
         system=wishes.system,
         version=version("vmoffer"),
     )  # fmt: skip
-    head = f"# Written by `{command}`: run that again instead of editing this.\n"
-    return f"{head}# sha256 of what follows: {_digest(body)}\n{body}"
+    return owned_file.sealed(body, command)
 
 
 def minutes(wishes: Wishes, images: int) -> int:
@@ -152,35 +150,6 @@ def _images(wishes: Wishes, definitions: Sequence[Definition]) -> list[tuple[Sku
 
 def _per_job(images: int) -> int:
     return -(-images // MAX_JOBS)
-
-
-def write(text: str, path: Path, *, force: bool = False) -> None:
-    """Write the file. Raises Unusable over one that somebody else wrote or edited, unless `force`."""
-    if path.exists() and not force and not _untouched(path.read_text(encoding="utf-8", errors="replace")):
-        raise Unusable(
-            "this file was edited, or vmoffer did not write it; it stays as it is",
-            where=str(path),
-            hint="--force replaces it; --out names another one",
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-
-
-def check(text: str, path: Path, command: str) -> None:
-    """Raise NotMet unless `path` holds `text`."""
-    if not path.is_file():
-        raise NotMet("there is no such file yet", where=str(path), hint=command)
-    if path.read_text(encoding="utf-8", errors="replace") != text:
-        raise NotMet("not what the catalogue and this vmoffer give", where=str(path), hint=command)
-
-
-def _untouched(text: str) -> bool:
-    found = DIGEST.search(text)
-    return found is not None and _digest(text[found.end() :]) == found[1]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _package(wishes: Wishes) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -144,6 +146,66 @@ source "azure-arm" "alma" {
     assert said.count("alma.pkr.hcl:") == 0, "nothing is left"
 
 
+@pytest.mark.packer
+def test_a_json_template_that_packer_upgraded_is_read(
+    work: Path, run_packer: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = {"plan_publisher": "almalinux", "plan_product": "almalinux-x86_64", "plan_name": "9-gen2"}
+    image = {"image_publisher": "almalinux", "image_offer": "almalinux-x86_64", "image_sku": "9-gen2"}
+    gallery = {"subscription": "s", "resource_group": "g", "gallery_name": "g", "image_name": "alma"}
+    builder = {
+        "type": "azure-arm",
+        "os_type": "Linux",
+        "location": "{{user `location`}}",
+        "client_secret": "{{user `client_secret`}}",
+        "plan_info": plan,
+        "shared_image_gallery_destination": gallery,
+        **image,
+    }
+    inline = [["dnf install -y nginx", "echo {{user `location`}}"], ["echo {{build `ID`}}"]]
+    old = {
+        "variables": {"location": "westeurope", "client_secret": "{{env `ARM_CLIENT_SECRET`}}"},
+        "sensitive-variables": ["client_secret"],
+        "builders": [builder],
+        "provisioners": [{"type": "shell", "inline": lines} for lines in inline],
+    }
+    (work / "web.json").write_text(json.dumps(old))
+    done = run_packer("hcl2_upgrade", "-output-file=web.pkr.hcl", "web.json", cwd=work)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sku, said = take(capsys, "web.pkr.hcl", "shop/web")
+    assert sku is not None and sku.base.azure_arm is not None and sku.base.azure_arm.marketplace is not None
+    assert sku.base.azure_arm.marketplace.plan and sku.gallery is not None and sku.gallery.image == "alma"
+    assert sku.build.location == "westeurope"
+    assert [step.inline for step in sku.steps] == [["dnf install -y nginx", "echo westeurope"]]
+    assert "build.ID, which only Packer knows" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "trusted", "left"),
+    [
+        ('security_type = "TrustedLaunch"', True, []),
+        ("secure_boot_enabled = true\nvtpm_enabled = true", True, []),
+        ("secure_boot_enabled = true\nvtpm_enabled = false", False, ["3: secure_boot_enabled"]),
+        (
+            'security_type = "ConfidentialVM"\nvtpm_enabled = true',
+            False,
+            ["3: security_type", "4: vtpm_enabled"],
+        ),
+        ('security_type = "Standard"', False, []),
+    ],
+)
+def test_only_trusted_launch_as_a_whole_is_a_property(
+    options: str, trusted: bool, left: list[str], work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = 'image_publisher = "Debian"\nimage_offer = "debian-12"\nimage_sku = "12-gen2"\n'
+    (work / "t.pkr.hcl").write_text(f'source "azure-arm" "x" {{\nos_type = "Linux"\n{options}\n{image}}}\n')
+    sku, said = take(capsys, "t.pkr.hcl", "shop/trusted")
+    assert sku is not None and sku.properties.trusted_launch == trusted
+    assert [line for line in said.splitlines() if "t.pkr.hcl:" in line] == [
+        f"t.pkr.hcl:{one}: of these, a definition has properties.trusted_launch only" for one in left
+    ]
+
+
 def test_functions_loops_and_conditions_are_listed_and_never_guessed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -241,6 +303,7 @@ def test_other_files_are_told_what_to_do(work: Path, capsys: pytest.CaptureFixtu
     (work / "bytes.pkr.hcl").write_bytes(b"a = 1\n\xff\n")
     for name, says in (
         ("old.json", "packer hcl2_upgrade"),
+        ("new.pkr.json", "write it as *.pkr.hcl"),
         ("empty", "no *.pkr.hcl"),
         ("none.pkr.hcl", "no such file"),
         ("bytes.pkr.hcl", "bytes.pkr.hcl:2"),

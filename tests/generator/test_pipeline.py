@@ -170,6 +170,26 @@ def test_login_needs_no_secret_and_only_jobs_that_need_it_may_do_more_than_read(
     assert workflow["jobs"]["build"]["strategy"]["fail-fast"] is False
 
 
+def test_the_history_is_whole_where_commits_are_compared(
+    catalogue: Callable[..., None], pipeline: Write
+) -> None:
+    catalogue(1)
+    for system, depth in (("github", "fetch-depth"), ("azure-pipelines", "fetchDepth")):
+        jobs = YAML(typ="safe").load(pipeline(system))["jobs"]
+        for job in jobs.values() if isinstance(jobs, dict) else jobs:
+            scripts = " ".join(str(step.get("run") or step.get("bash")) for step in job["steps"])
+            checkout = {**job["steps"][0], **job["steps"][0].get("with", {})}
+            assert "--changed-since" not in scripts or checkout[depth] == 0
+
+
+def test_two_runs_never_build_at_the_same_time(catalogue: Callable[..., None], pipeline: Write) -> None:
+    catalogue(1)
+    github = YAML(typ="safe").load(pipeline("github"))["concurrency"]
+    assert github["group"] == "vmoffer-${{ github.ref }}"
+    assert github["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
+    assert YAML(typ="safe").load(pipeline("azure-pipelines"))["trigger"]["batch"] is True
+
+
 def test_a_catalogue_without_azure_logs_in_nowhere(catalogue: Callable[..., None], pipeline: Write) -> None:
     catalogue(1, LINUX, **QEMU_ONLY)
     for system in ("github", "azure-pipelines"):

@@ -43,7 +43,7 @@ def command(
     Example: vmoffer ci github
              vmoffer ci azure-pipelines --branch release --max-parallel 10
     """
-    from generator import catalogue, pipeline
+    from generator import catalogue, owned_file, pipeline
     from generator.model import Builder
     from vmoffer.console import say
 
@@ -55,9 +55,9 @@ def command(
     if out == "-":
         click.echo(text, nl=False)
     elif check:
-        pipeline.check(text, chosen.path, line)
+        owned_file.check(text, chosen.path, line)
     else:
-        pipeline.write(text, chosen.path, force=force)
+        owned_file.write(text, chosen.path, force=force)
         click.echo(chosen.path)
     for warning in pipeline.warnings(chosen, definitions):
         say(warning)
