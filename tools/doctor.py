@@ -43,6 +43,7 @@ NATIVE = (
         file=True,
     ),
     Native("mke2fs", "ext4 of base images and data disks", ("e2fsprogs",), ("-V",)),
+    Native("mkfs.xfs", "XFS data disks", ("xfsprogs",), ("-V",), build=False),
     Native("sfdisk", "partition tables", ("fdisk",)),
     Native("mkfs.vfat", "the EFI system partition", ("dosfstools",), ("--help",)),
     Native("mcopy", "files in the EFI system partition", ("mtools",)),

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from generator.errors import NotMet, Surroundings
-from validators import ext4
+from validators import ext4, xfs
+from validators.content import GIB, Format, Ids, check_label, measure, too_small
 from validators.convert import append_footer, disk_size, to_vhd
 from validators.footer import MIB
 from validators.native import run
@@ -18,6 +19,7 @@ from validators.vhd import Container, inspect
 
 PARTITION_OFFSET = MIB
 GPT_BYTES = 2 * MIB  # one MiB before the partition, and the backup table with its alignment after it
+FILESYSTEMS = {"ext4": ext4, "xfs": xfs}
 SIZE_RULE = "DSK-SIZE-005"
 
 
@@ -32,29 +34,51 @@ def blank(target: Path, size: int, *, force: bool = False) -> Container:
     return inspect(target)
 
 
-def filled(target: Path, size: int, content: Path, label: str = "data", *, force: bool = False) -> Container:
-    """Write a fixed VHD of `size` bytes with one ext4 partition that holds `content`.
+def room_for_content(content: Path, filesystem: str = "ext4") -> int:
+    """Bytes of a disk that surely holds `content`, a sixteenth to spare: whole GiB, small ones whole MiB.
+
+    Raises Unusable when `content` is missing or holds something else than files, folders and links.
+    """
+    form: Format = FILESYSTEMS[filesystem].FORMAT
+    wanted = form.room(measure(content, holes=filesystem != "xfs")) + GPT_BYTES
+    unit = GIB if wanted > GIB else MIB
+    return -(-wanted // unit) * unit
+
+
+def filled(
+    target: Path,
+    size: int,
+    content: Path,
+    label: str = "data",
+    *,
+    filesystem: str = "ext4",
+    system_id: uuid.UUID | None = None,
+    force: bool = False,
+) -> Container:
+    """Write a fixed VHD of `size` bytes with one partition that holds `content`.
 
     A folder's entries, or the one file, come into the root of the file system. Everything belongs to
-    root:root; modes, times, symlinks (as links) and extended attributes stay. `label` is the file
-    system's, at most 16 characters. With SOURCE_DATE_EPOCH in the environment the ids follow from the
-    names and sizes, and the times from it, so that the same content gives the same disk.
+    root:root; modes and symlinks (as links) stay, on ext4 times and extended attributes too. `label` is the
+    file system's, at most 16 characters on ext4 and 12 on xfs; `system_id` is its UUID. With
+    SOURCE_DATE_EPOCH in the environment the ids follow from the names and sizes, and on ext4 the times from
+    it, so that the same content gives the same disk.
 
-    Raises Unusable when `content` is missing, holds something else than files, folders and links,
-    does not fit, or `target` exists (unless `force`); Surroundings when a tool or room is missing.
+    Raises Unusable when `content` is missing, holds what the file system cannot be given, does not fit, or
+    `target` exists (unless `force`); Surroundings when a tool or room is missing.
     """
     check_target(None, target, force=force)
-    ext4.check_label(label)
+    maker = FILESYSTEMS[filesystem]
+    check_label(label, maker.FORMAT)
     partition = size // MIB * MIB - GPT_BYTES
-    if partition < ext4.LEAST_BYTES:
-        ext4.too_small(content, partition)
+    if partition < maker.FORMAT.least:
+        too_small(content, partition, measure(content), maker.FORMAT)
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     seed = f"{target.name} {size} {label}" if epoch.isdecimal() else None
     with part_beside(target) as part, room_for(target):
         os.truncate(part, size)
         _write_table(part, partition, label, seed)
-        ids = ext4.Ids(_id(seed, "file system"), _id(seed, "hash"), int(epoch) if seed else None)
-        ext4.make(part, PARTITION_OFFSET, partition, content, label, ids)
+        ids = Ids(system_id or _id(seed, "file system"), _id(seed, "hash"), int(epoch) if seed else None)
+        maker.make(part, PARTITION_OFFSET, partition, content, label, ids)
         _finish(part, target, size, int(epoch) if seed else None, _id(seed, "disk"))
     return inspect(target)
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import stat
 import tempfile
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from generator.errors import Surroundings, Unusable
+from generator.errors import Surroundings
+from validators.content import BLOCK, Extent, Format, Ids, measure, too_small
 from validators.native import run
 from validators.partfile import no_room
 
 PACKAGE = "e2fsprogs"  # its tools are run in the image's folder: a `?` in a path starts options
-BLOCK = 4096
-LEAST_BYTES = 16 << 20  # room for a journal and some files
-LABEL = re.compile(r"[A-Za-z0-9._-]{1,16}")
+FORMAT = Format("ext4", least=16 << 20, own=32 << 20, per_entry=512, label=16)
 # Spelled out, because the defaults of new e2fsprogs cannot be checked or mounted by the older guests
 # that customers run.
 FEATURES = (
@@ -27,23 +22,6 @@ FEATURES = (
     "large_file,huge_file,dir_nlink,extra_isize,metadata_csum"
 )
 FULL = ("Could not allocate", "No space left", "no free", "ext2fs_new_inode", "too small")
-
-
-@dataclass(frozen=True)
-class Ids:
-    """What would differ between two file systems of the same content; `epoch` in Unix seconds."""
-
-    system: uuid.UUID
-    hash_seed: uuid.UUID
-    epoch: int | None = None
-
-
-@dataclass(frozen=True)
-class Extent:
-    """What a content needs: bytes in whole blocks, and files, folders and links."""
-
-    size: int
-    entries: int
 
 
 def make(disk: Path, offset: int, size: int, content: Path, label: str, ids: Ids) -> None:
@@ -54,8 +32,8 @@ def make(disk: Path, offset: int, size: int, content: Path, label: str, ids: Ids
     Surroundings when e2fsprogs is missing or there is no room.
     """
     need = measure(content)
-    if need.size > size:
-        too_small(content, size, need)
+    if max(need.size, FORMAT.least) > size:
+        too_small(content, size, need, FORMAT)
     if content.is_dir():
         _format(disk, offset, size, content, label, ids, need)
     else:
@@ -64,41 +42,6 @@ def make(disk: Path, offset: int, size: int, content: Path, label: str, ids: Ids
             _stage(content, Path(folder) / content.name)
             _format(disk, offset, size, Path(folder), label, ids, need)
     _own(disk, offset, ids.epoch)
-
-
-def check_label(label: str) -> None:
-    """Raise Unusable for what is no label of a file system, or needs quoting anywhere."""
-    if not LABEL.fullmatch(label):
-        raise Unusable(f"{label!r} is no file system label: 1-16 letters, digits, '.', '_', '-'")
-
-
-def measure(content: Path) -> Extent:
-    """What `content` needs; links are not followed, files with several names count once."""
-    if not content.exists():
-        raise Unusable("there is no such file or folder", where=str(content))
-    seen: set[tuple[int, int]] = set()
-    blocks = 0
-    pending = [content.resolve()]
-    while pending:
-        path = pending.pop()
-        facts = path.lstat()
-        if stat.S_ISDIR(facts.st_mode):
-            pending.extend(path.iterdir())
-        elif not (stat.S_ISREG(facts.st_mode) or stat.S_ISLNK(facts.st_mode)):
-            raise Unusable("content may hold files, folders and links only", where=str(path))
-        if (facts.st_dev, facts.st_ino) not in seen:
-            seen.add((facts.st_dev, facts.st_ino))
-            used = min(facts.st_size, facts.st_blocks * 512)  # holes stay holes
-            blocks += -(-used // BLOCK) if stat.S_ISREG(facts.st_mode) else 1
-    return Extent(blocks * BLOCK, len(seen))
-
-
-def too_small(content: Path, size: int, need: Extent | None = None) -> NoReturn:
-    """Raise the error for a partition of `size` bytes that cannot hold the content."""
-    has = f"the partition has {size >> 20} MiB"
-    least = f"{-(-need.size // (1 << 20))} MiB in {need.entries} entries" if need else "at least 18 MiB"
-    hint = "give the disk a larger size, or less content"
-    raise Unusable(f"the content does not fit: it needs {least}, {has}", where=str(content), hint=hint)
 
 
 def _format(disk: Path, offset: int, size: int, folder: Path, label: str, ids: Ids, need: Extent) -> None:
@@ -116,7 +59,7 @@ def _format(disk: Path, offset: int, size: int, folder: Path, label: str, ids: I
     if shutil.disk_usage(disk.parent).free < (1 << 20):
         raise no_room(disk, "No space left on device")
     if any(text in done.stderr for text in FULL):
-        too_small(folder, size, need)
+        too_small(folder, size, need, FORMAT)
     raise Surroundings(f"mke2fs failed: {done.stderr.strip()}", where=str(folder))
 
 

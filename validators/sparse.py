@@ -35,15 +35,13 @@ def copy(source: Path, target: Path, size: int, advance: Callable[[int], None] =
             return
         new.truncate(0)
         new.truncate(size)
-        done = 0
-        for start, end in extents(old.fileno(), size):
-            for at in range(start, end, PIECE):
-                data = _read(old.fileno(), at, min(PIECE, end - at), source)
-                for first, last in stretches(data):
-                    _write(new.fileno(), memoryview(data)[first:last], at + first)
-                advance(at + len(data) - done)
-                done = at + len(data)
-        advance(size - done)
+        _copy_data(source, old.fileno(), new.fileno(), size, 0, advance)
+
+
+def copy_into(source: Path, target: Path, size: int, offset: int) -> None:
+    """Write the first `size` bytes of `source` at `offset` of `target`, which has a hole there."""
+    with source.open("rb", buffering=0) as old, target.open("r+b", buffering=0) as new:
+        _copy_data(source, old.fileno(), new.fileno(), size, offset, lambda _: None)
 
 
 def dig(path: Path, size: int) -> int:
@@ -107,6 +105,20 @@ def punch(descriptor: int, start: int, length: int) -> bool:
     if (number := ctypes.get_errno()) in UNABLE:
         return False
     raise OSError(number, os.strerror(number))
+
+
+def _copy_data(
+    source: Path, old: int, new: int, size: int, offset: int, advance: Callable[[int], None]
+) -> None:
+    done = 0
+    for start, end in extents(old, size):
+        for at in range(start, end, PIECE):
+            data = _read(old, at, min(PIECE, end - at), source)
+            for first, last in stretches(data):
+                _write(new, memoryview(data)[first:last], offset + at + first)
+            advance(at + len(data) - done)
+            done = at + len(data)
+    advance(size - done)
 
 
 def _share(source: int, target: int) -> bool:

@@ -169,7 +169,7 @@ def test_content_too_big_is_told_with_the_numbers(tmp_path: Path, mib: int) -> N
 
 
 def test_a_disk_too_small_for_a_file_system_is_told(tmp_path: Path, content: Path) -> None:
-    with pytest.raises(Unusable, match="at least 18 MiB"):
+    with pytest.raises(Unusable, match="it needs 16 MiB"):
         datadisk.filled(tmp_path / "data.vhd", 4 * MIB, content)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import click
 
@@ -23,26 +24,51 @@ def command() -> None:
 
 @command.command()
 @click.argument("target", metavar="OUT.vhd", type=click.Path(path_type=Path))
-@click.option("--size", type=Size(), required=True, help="Size of the disk: 32G, 512M, 1T.")
+@click.option("--size", type=Size(), help="Of the disk: 32G, 512M, 1T. [default: what --content needs]")
 @click.option("--content", type=click.Path(path_type=Path), help="Folder or file to put on the disk.")
-@click.option("--label", default="data", show_default=True, help="File system label, with --content.")
+@click.option(
+    "--filesystem",
+    type=click.Choice(["ext4", "xfs"]),
+    default="ext4",
+    show_default=True,
+    help="For --content.",
+)
+@click.option("--label", default="data", show_default=True, help="Of the file system, with --content.")
+@click.option("--uuid", "system_id", type=click.UUID, help="Of the file system. [default: a new one]")
 @click.option("--force", is_flag=True, help="Replace OUT.vhd if it exists.")
-def create(target: Path, size: int, content: Path | None, label: str, force: bool) -> None:
-    """Make a data disk: blank, or with one ext4 partition that holds --content.
+def create(
+    target: Path,
+    size: int | None,
+    content: Path | None,
+    filesystem: str,
+    label: str,
+    system_id: UUID | None,
+    force: bool,
+) -> None:
+    """Make a data disk: blank, or with one partition that holds --content.
+
+    XFS takes no names with spaces or colons, no files of 2 GiB, no extended attributes, and does not keep
+    times; ext4 takes and keeps all of it.
 
     \b
     Examples:
       vmoffer disk create data.vhd --size 32G
-      vmoffer disk create data.vhd --size 32G --content ./seed --label seed
+      vmoffer disk create data.vhd --content ./seed --label seed
+      vmoffer disk create data.vhd --size 32G --content ./seed --filesystem xfs
     """
     from validators import datadisk
     from vmoffer.console import say
 
     if content is None:
+        if size is None:
+            raise click.UsageError("a blank disk needs --size")
         done = datadisk.blank(target, size, force=force)
     else:
-        say(f"filling {target.name} from {content}")
-        done = datadisk.filled(target, size, content, label, force=force)
+        size = size or datadisk.room_for_content(content, filesystem)
+        say(f"filling {target.name}, {size >> 20} MiB, from {content}")
+        done = datadisk.filled(
+            target, size, content, label, filesystem=filesystem, system_id=system_id, force=force
+        )
     say(
         f"{target}: fixed VHD of {size / (1 << 30):g} GiB, {done.allocated_bytes / (1 << 20):.1f} MiB on disk"
     )
