@@ -45,8 +45,9 @@ class Patience:
         self._room = threading.Condition()
 
     def narrow(self, most: int) -> None:
-        """Let at most `most` requests go out at a time; not fewer than at the start."""
-        self.most = min(self.most, max(START, most))
+        """Let at most `most` requests go out at a time, but two."""
+        self.most = min(self.most, max(2, most))
+        self.width = min(self.width, float(self.most))
 
     def stop(self) -> None:
         """Let no request begin any more, and end all waiting."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 VERIFY = ("auto", "sent", "full")
-AT_RISK = 0.05  # of the blocks may be on their way at a time: a run that is killed has to send them again
+AT_RISK = 0.04  # of the blocks may be on their way at a time: a run that is killed has to send them again
 
 
 def upload_all(
