@@ -116,7 +116,7 @@ def contenders(disk: Path, *, reads_all: bool, sdk: bool) -> dict[str, tuple[lis
     """Command, and whether the blob has to be there before."""
     ours: list[str | Path] = [sys.executable, "-m", "vmoffer", "upload", disk, "--container", "{container}"]
     found: dict[str, tuple[list[str | Path], bool]] = {
-        "vmoffer, read back (auto)": (ours, False),
+        "vmoffer (auto)": (ours, False),
         "vmoffer --verify sent": ([*ours, "--verify", "sent"], False),
         "floor": ([sys.executable, "bench/floor.py", disk], True),
     }

@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING
 
 from generator.errors import Surroundings, Unusable
 from publisher import pages, proof
-from publisher.checksum import NOTHING
 from publisher.extents import PAGE, Coverage, blocks, extents
 from publisher.journal import Journal
 from publisher.lease import Lease
@@ -119,8 +118,6 @@ class Job:
             lease.again()
         elif found.metadata.get(STARTED) != journal.run:
             transfer.write(self.blob.set_blob_metadata, {STARTED: journal.run})
-        if is_local(self.blob.url):
-            transfer.checksum = NOTHING
         transfer.present = Coverage(pages.listed(self.blob, self.patience))
         return transfer
 

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from generator.errors import Unusable
 from publisher import pages, proof
-from publisher.checksum import NOTHING
 from publisher.extents import Coverage, blocks, extents
 from publisher.job import Uploaded, require_unchanged, whole_pages
 from publisher.journal import Journal
 from publisher.patience import Patience
-from publisher.store import failures, is_local
+from publisher.store import failures
 from publisher.transfer import Transfer
 from publisher.workers import in_parallel
 
@@ -57,10 +56,9 @@ def upload_into(
         if not known:
             journal.begin()
         transfer = Transfer(blob, file.fileno(), patience, None, journal, known, trust=verify == "sent")
-        if is_local(blob.url):
-            transfer.checksum = NOTHING
         transfer.present = Coverage(pages.listed(blob, patience))
         held = list(blocks(extents(file.fileno(), size), size))
+        patience.risk(len(held))
         for brought in in_parallel(transfer.tasks(held, size), patience):
             if brought:
                 transfer.count(brought)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FIRST, LONGEST = 0.5, 30.0  # seconds between two tries of one request: the first time, at most
 LIMIT = 300.0  # seconds that one request may fail for; a storage account that throttles needs less
+AT_RISK = 0.04  # of the blocks of an upload, but two of them at least
 START, MOST = 4, 16  # requests at a time: at first, at most
 
 
@@ -44,9 +45,9 @@ class Patience:
         self._under_way = 0
         self._room = threading.Condition()
 
-    def narrow(self, most: int) -> None:
-        """Let at most `most` requests go out at a time, but two."""
-        self.most = min(self.most, max(2, most))
+    def risk(self, blocks: int) -> None:
+        """Let only a part of `blocks` be on their way at a time: a run that is killed sends them again."""
+        self.most = min(self.most, max(2, int(blocks * AT_RISK)))
         self.width = min(self.width, float(self.most))
 
     def stop(self) -> None:

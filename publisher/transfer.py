@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from generator.errors import Surroundings
 from publisher import lease, pages, proof
-from publisher.checksum import CRC64, MD5, UNKNOWN, Checksum
+from publisher.checksum import CRC64, MD5, NOTHING, UNKNOWN, Checksum
 from publisher.extents import Block, Coverage, Piece, Range, merged
 from publisher.journal import Journal
 from publisher.patience import Patience
+from publisher.store import is_local
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -45,13 +46,16 @@ class Transfer:
     journal: Journal
     known: Mapping[int, str]
     trust: bool
-    checksum: Checksum = CRC64
+    checksum: Checksum = field(init=False)
     present: Coverage = field(default_factory=lambda: Coverage(()))
     sent: int = 0
     data: int = 0
     digests: dict[int, bytes] = field(default_factory=dict)
     sure: list[Range] = field(default_factory=list)
     modified: float = 0.0  # when the blob was last written to by this run, in seconds since 1970
+
+    def __post_init__(self) -> None:
+        self.checksum = NOTHING if is_local(self.blob.url) else CRC64
 
     def tasks(self, blocks: Iterable[Block], size: int) -> Iterator[Callable[[], Brought | None]]:
         """What is to be done, in order: stale pages emptied, and each of the ascending `blocks` brought."""

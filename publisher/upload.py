@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
 VERIFY = ("auto", "sent", "full")
-AT_RISK = 0.04  # of the blocks may be on their way at a time: a run that is killed has to send them again
 
 
 def upload_all(
@@ -56,7 +55,7 @@ def upload_all(
         if sum(path.name == other.name for other in paths) > 1:
             raise Unusable("two disks have the same name, which is the blob's", where=str(path))
     patience = patience or Patience()
-    patience.narrow(int(sum(map(_blocks, paths)) * AT_RISK))
+    patience.risk(sum(map(_blocks, paths)))
     where = f"{container.url}/{paths[0].name}" if len(paths) == 1 else container.url
     with failures(where), ExitStack() as stack:
         jobs = [

@@ -13,6 +13,7 @@ from generator.errors import Unusable
 
 BLOCK = 4096
 MIB, GIB = 1 << 20, 1 << 30
+GPT_BYTES = 2 * MIB  # one MiB before the partition, and the backup table with its alignment after it
 
 
 @dataclass(frozen=True)
@@ -47,10 +48,10 @@ class Format:
     label: int
     whole: bool = False
 
-    def room(self, need: Extent) -> int:
-        """Bytes of a partition that surely hold the content, with a sixteenth to spare: all MiB or GiB."""
+    def disk(self, need: Extent) -> int:
+        """Bytes of a disk that surely holds the content, a sixteenth to spare: whole GiB, small ones MiB."""
         used = need.size + need.entries * self.per_entry + self.whole * need.largest
-        wanted = max(self.least, used + used // 16 + self.own)
+        wanted = max(self.least, used + used // 16 + self.own) + GPT_BYTES
         unit = GIB if wanted > GIB else MIB
         return -(-wanted // unit) * unit
 
@@ -92,7 +93,7 @@ def measure(content: Path, *, holes: bool = True) -> Extent:
 def too_small(content: Path, size: int, need: Extent, form: Format) -> NoReturn:
     """Raise the error for a partition of `size` bytes that cannot hold the content."""
     least = f"{-(-max(need.size, form.least) // MIB)} MiB in {need.entries} entries"
-    enough = -(-(form.room(need) + 2 * MIB) // MIB)
+    enough = form.disk(need) // MIB
     hint = f"a disk of {enough} MiB is enough ({form.name} itself takes a part); or give it less content"
     what = f"the content does not fit: it needs {least}, the partition has {max(0, size >> 20)} MiB"
     raise Unusable(what, where=str(content), hint=hint)

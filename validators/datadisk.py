@@ -9,7 +9,7 @@ from pathlib import Path
 
 from generator.errors import NotMet, Surroundings
 from validators import ext4, xfs
-from validators.content import GIB, Format, Ids, check_label, measure, too_small
+from validators.content import GPT_BYTES, Format, Ids, check_label, measure, too_small
 from validators.convert import append_footer, disk_size, to_vhd
 from validators.footer import MIB
 from validators.native import run
@@ -18,7 +18,6 @@ from validators.partition_types import LINUX_DATA
 from validators.vhd import Container, inspect
 
 PARTITION_OFFSET = MIB
-GPT_BYTES = 2 * MIB  # one MiB before the partition, and the backup table with its alignment after it
 FILESYSTEMS = {"ext4": ext4, "xfs": xfs}
 SIZE_RULE = "DSK-SIZE-005"
 
@@ -35,14 +34,12 @@ def blank(target: Path, size: int, *, force: bool = False) -> Container:
 
 
 def room_for_content(content: Path, filesystem: str = "ext4") -> int:
-    """Bytes of a disk that surely holds `content`, a sixteenth to spare: whole GiB, small ones whole MiB.
+    """Bytes of a disk that surely holds `content`, by `validators.content.Format.disk`.
 
     Raises Unusable when `content` is missing or holds something else than files, folders and links.
     """
     form: Format = FILESYSTEMS[filesystem].FORMAT
-    wanted = form.room(measure(content, holes=filesystem != "xfs")) + GPT_BYTES
-    unit = GIB if wanted > GIB else MIB
-    return -(-wanted // unit) * unit
+    return form.disk(measure(content, holes=filesystem != "xfs"))
 
 
 def filled(

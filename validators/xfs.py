@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -27,10 +28,7 @@ FEATURES = {
     "-i": {"sparse": 0, "nrext64": 0, "exchange": 0},
     "-n": {"parent": 0},
 }
-GROUPS = (
-    4,
-    2,
-)  # allocation groups: mkfs.xfs's own number, and fewer, whose larger ones have room for large files
+GROUPS = (4, 2)  # allocation groups: mkfs.xfs's own number, then larger ones, for large files
 LARGEST_GROUP = 1 << 40
 LARGEST_FILE = (1 << 31) - 1  # bytes; mkfs.xfs counts in an int
 NAME = re.compile(r"(?!\$$)[^\s:\x00-\x1f\x7f\udc80-\udcff]+")  # the words of a prototype have no quotes
@@ -61,8 +59,7 @@ def make(disk: Path, offset: int, size: int, content: Path, label: str, ids: see
             if not (wrong := _wrong(image, entries)):
                 break
         else:
-            enough = -(-(FORMAT.room(need) + 2 * seed.MIB) // seed.MIB)
-            hint = f"a disk of {enough} MiB is enough; or use --filesystem ext4"
+            hint = f"a disk of {FORMAT.disk(need) // seed.MIB} MiB is enough; or use --filesystem ext4"
             raise Unusable("mkfs.xfs found no room for it in one piece", where=str(wrong), hint=hint)
         sparse.copy_into(image, disk, size, offset)
 
@@ -114,7 +111,7 @@ def _format(
     done = run(command, package=PACKAGE, cwd=image.parent)
     if done.returncode == 0:
         return
-    if os.statvfs(image.parent).f_bavail * os.statvfs(image.parent).f_frsize < (1 << 20):
+    if shutil.disk_usage(image.parent).free < (1 << 20):
         raise no_room(image, "No space left on device")
     if "No space left on device" in done.stderr:
         seed.too_small(content, size, need, FORMAT)
