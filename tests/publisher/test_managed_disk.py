@@ -106,3 +106,9 @@ def test_the_command_reads_the_sas_from_standard_input_and_shows_it_nowhere(
         [*command, "--container", "x"], input=uri, capture_output=True, text=True, timeout=60
     )
     assert both.returncode == 2
+
+
+def test_a_small_disk_has_few_pieces_on_their_way(container: ContainerClient, make_disk: Make) -> None:
+    path, patience = make_disk(mib=64, writes=[(8 * MIB * n, os.urandom(MIB)) for n in range(8)]), Patience()
+    upload_into(path, open_blob(disk_for(container, path.stat().st_size), refuse), patience=patience)
+    assert patience.most == 2

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pyfsext
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from generator.errors import NotMet, Surroundings, Unusable
 from validators import datadisk, ext4
+from validators.content import Extent
 from validators.convert import is_finished
 from validators.footer import MIB
 from validators.native import environment
@@ -239,3 +242,13 @@ def test_used_inodes_are_those_that_no_group_lists_as_free() -> None:
     summary = "Inode count:              40\nFree inodes:              25\n"
     summary += "  Free inodes: 16-18, 20\nGroup 1:\n  Free inodes: 21-40\n"
     assert ext4._used_inodes(summary) == [2, 11, 12, 13, 14, 15, 19]
+
+
+@given(st.integers(0, 4 << 30), st.integers(1, 1000), st.sampled_from(sorted(datadisk.FILESYSTEMS)))
+def test_a_disk_has_room_for_its_content_and_no_gib_too_many(size: int, entries: int, kind: str) -> None:
+    form = datadisk.FILESYSTEMS[kind].FORMAT
+    disk = form.disk(Extent(size, entries, 0))
+    used = size + entries * form.per_entry
+    wanted = max(form.least, used + used // 16 + form.own) + datadisk.GPT_BYTES
+    assert wanted <= disk < wanted + (GIB if wanted > GIB else MIB)
+    assert disk % (GIB if wanted > GIB else MIB) == 0
