@@ -158,6 +158,18 @@ class Sku(Closed):
             yield Disk("data", data.lun, data.size_gib, f"{stem}-data-{data.lun}.vhd", data)
 
     @property
+    def size_variables(self) -> dict[Generation, str]:
+        """The variable of an azure-arm project that holds the VM size for each generation.
+
+        `vm_size` is the first generation's, and that of all which take the same sizes.
+        """
+        first = self.build.vm_sizes(self.generations[0])
+        return {
+            generation: "vm_size" if self.build.vm_sizes(generation) == first else f"vm_size_{generation}"
+            for generation in self.generations
+        }
+
+    @property
     def marketplace_url(self) -> str:
         """Where customers find the plan once it is live."""
         page = f"{self.publisher}.{self.offer.id}"

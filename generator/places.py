@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from generator.closed import Closed
+from generator.generation import Generation
+
+Several = Annotated[list[str], Field(min_length=1)]
+# What a build takes where a definition names no size: small, current, and offered in every region.
+DEFAULT_SIZE = {
+    Generation.GEN2: "Standard_D2s_v5",
+    Generation.GEN1: "Standard_D2s_v5",
+    Generation.ARM64: "Standard_D2ps_v5",
+}
 
 
 class Network(Closed):
@@ -23,15 +34,21 @@ class Network(Closed):
 class BuildMachine(Closed):
     """The VM that Packer works in."""
 
-    vm_size: str = Field(
-        "Standard_D2s_v5",
-        description="Size of the VM in Azure; azure-arm only",
-        examples=["Standard_D2s_v5", "Standard_D2ps_v5"],
+    vm_size: str | Several | dict[Generation, str | Several] | None = Field(
+        None,
+        description="Size of the VM; of a list, the next where the first has no capacity; or per generation. "
+        "Default: a size of two CPUs; azure-arm only",
+        examples=[
+            "Standard_D2s_v5",
+            ["Standard_D2s_v5", "Standard_D2as_v5"],
+            {"gen2": "Standard_D2s_v5", "arm64": "Standard_D2ps_v5"},
+        ],
     )
-    location: str = Field(
+    location: str | Several = Field(
         "eastus",
-        description="Azure region of the build; the US copies fastest to certification; azure-arm only",
-        examples=["eastus", "westeurope"],
+        description="Azure region; of a list, the next where the first has no capacity. "
+        "The US copies fastest to certification; azure-arm only",
+        examples=["eastus", ["eastus", "eastus2"]],
     )
     network: Network | None = Field(
         None,
@@ -41,6 +58,16 @@ class BuildMachine(Closed):
     )
     cpus: int = Field(2, ge=1, description="Virtual CPUs of the guest; qemu only", examples=[2, 4])
     memory_mib: int = Field(2048, ge=512, description="MiB, 512 or more; qemu only", examples=[2048, 4096])
+
+    def vm_sizes(self, generation: Generation) -> list[str]:
+        """The sizes to try for `generation`, in order; at least one."""
+        given = self.vm_size.get(generation) if isinstance(self.vm_size, dict) else self.vm_size
+        return _several(given or DEFAULT_SIZE[generation])
+
+    @property
+    def locations(self) -> list[str]:
+        """The regions to try, in order; at least one."""
+        return _several(self.location)
 
 
 class Storage(Closed):
@@ -79,3 +106,7 @@ class Gallery(Closed):
         description="Where the version is replicated to. Empty: the build's location",
         examples=[["eastus", "westeurope"]],
     )
+
+
+def _several(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given

@@ -41,6 +41,7 @@ def render(
         "gallery_image": {g: _gallery_image(sku, g) for g in sku.generations},
         "commands": {g: commands(sku, builder, g) for g in sku.generations},
         "os_disk": {g: next(sku.disks(g)).filename.removesuffix(".vhd") for g in sku.generations},
+        "vm_size": {name: sku.build.vm_sizes(g)[0] for g, name in sku.size_variables.items()},
         "caching": AZURE_CACHING[sku.os_disk.caching],
     }
     environment = _environment()

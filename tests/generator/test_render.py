@@ -193,12 +193,29 @@ def test_an_azure_template_reads_back_equal_to_the_model(case: str, tmp_path: Pa
             (target,) = source["shared_image_gallery_destination"]
             assert (target["gallery_name"], target["image_version"]) == (model.gallery.name, model.version)
             regions = [region["name"] for region in target["target_region"]]
-            assert regions == (model.gallery.regions or [model.build.location])
+            assert regions == (model.gallery.regions or model.build.locations[:1])
+        assert source["vm_size"] == f"${{var.{model.size_variables[generation]}}}"
+        size = _labelled(document["variable"], model.size_variables[generation])["default"]
+        assert size == model.build.vm_sizes(generation)[0]
     secret = _labelled(document["variable"], "client_secret")
     assert secret["sensitive"] is True and "ARM_CLIENT_SECRET" in secret["default"]
     account = _labelled(document["variable"], "storage_account").get("default")
     assert account == model.storage.account
     _check_build(document, model, builder)
+
+
+def test_sizes_and_regions_are_one_or_a_list_and_sizes_may_differ_by_generation() -> None:
+    default = sku(generations=["gen2", "gen1", "arm64"])
+    assert default.build.vm_sizes(Generation.ARM64) == ["Standard_D2ps_v5"]
+    assert default.size_variables == {"gen2": "vm_size", "gen1": "vm_size", "arm64": "vm_size_arm64"}
+    assert default.build.locations == ["eastus"]
+    given = sku(
+        generations=["arm64", "gen2"],
+        build={"vm_size": {"gen2": ["A", "B"], "arm64": "C"}, "location": ["westeurope", "northeurope"]},
+    )
+    assert given.build.vm_sizes(Generation.GEN2) == ["A", "B"]
+    assert given.size_variables == {"arm64": "vm_size", "gen2": "vm_size_gen2"}
+    assert given.build.locations == ["westeurope", "northeurope"]
 
 
 def _check_base(source: dict[str, Any], model: Sku, generation: Generation) -> None:

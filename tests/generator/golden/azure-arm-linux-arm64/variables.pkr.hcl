@@ -45,7 +45,7 @@ variable "location" {
 variable "vm_size" {
   type        = string
   description = "Size of the VM of the build"
-  default     = "Standard_D2s_v5"
+  default     = "Standard_D2ps_v5"
 }
 
 # Who builds: `az login`, a service principal, or OIDC. Secrets come from the environment only.

@@ -123,7 +123,7 @@ source "azure-arm" "arm64" {
   }
 
   location          = var.location
-  vm_size           = var.vm_size
+  vm_size           = var.vm_size_arm64
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 

@@ -48,6 +48,12 @@ variable "vm_size" {
   default     = "Standard_D2s_v5"
 }
 
+variable "vm_size_arm64" {
+  type        = string
+  description = "Size of the VM of the build"
+  default     = "Standard_D2ps_v5"
+}
+
 # Who builds: `az login`, a service principal, or OIDC. Secrets come from the environment only.
 variable "use_azure_cli_auth" {
   type        = bool
