@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
 from generator.errors import Unusable
 from generator.generation import Generation
-from validators import lvm, vhd
+from validators import devices, lvm, vhd
 from validators.blocks import Blocks, Joined
 from validators.filesystems import Content, probe
 from validators.guest import Guest, Kind, Undecidable, exists, text
@@ -25,7 +24,6 @@ from validators.windows.system import CONFIG, System
 ROOT_KINDS = ("ext", "xfs")
 WINDOWS = f"{CONFIG}/SYSTEM"  # only an installed Windows has it; rescue systems do not
 OPAQUE = ("btrfs", "luks", "lvm", "bitlocker", "unreadable")  # may hold a system; not read offline
-DEVICE = re.compile(r"/dev/(?:(?:sd|vd|xvd|hd)[a-z]+|nvme\d+n\d+p)(\d+)")
 FIRST_LOGICAL = 1000  # numbers of volumes inside LVM, above those of partitions
 Role = Literal["os", "data"]
 Firmware = Literal["bios", "uefi"]
@@ -117,7 +115,7 @@ def _logical(
         number = FIRST_LOGICAL + len(volumes)
         inner = Joined(blocks, each.pieces)
         content = Content("unreadable") if each.reason else probe(inner, 0, inner.size)
-        place = Partition(number, 0, inner.size, LOGICAL, each.name, content)
+        place = Partition(number, 0, inner.size, LOGICAL, each.name, content, each.id)
         try:
             if each.reason:
                 raise Undecidable(f"{place.title} is not read: {each.reason}")
@@ -176,34 +174,17 @@ def _mounts(disk: Disk, root: Partition) -> dict[str, Volume]:
         point = "/" + "/".join(part for part in PurePosixPath(entry.point).parts[1:] if part != "..")
         if point == "/" or not entry.is_local:
             continue
-        part = find(disk.places, entry.source)
+        part = devices.find(disk.places, entry.source)
         if part is not None:
             mounts[point] = disk.volumes[part.number]
-        elif exists(Tree(mounts), point):
+        elif _may_exist(Tree(mounts), point):
             mounts[point] = Unreadable(f"{point} is mounted from {entry.source}, which is not on this disk")
     return mounts
 
 
-def find(places: Iterable[Partition], source: str) -> Partition | None:
-    """The one of `places` that an fstab source or `root=` means; device names are matched by their number."""
-    key, _, value = source.partition("=")
-    value = value.strip('"')
-    device = DEVICE.fullmatch(source)
-    for part in places:
-        if part.type == LOGICAL:
-            group, _, name = part.name.partition("/")
-            mapped = f"{group.replace('-', '--')}-{name.replace('-', '--')}"
-            if source in (f"/dev/{part.name}", f"/dev/mapper/{mapped}"):
-                return part
-        names = {
-            "UUID": part.content.uuid.casefold(),
-            "LABEL": part.content.label,
-            "PARTUUID": part.id,
-            "PARTLABEL": part.name,
-        }
-        wanted = value if "LABEL" in key else value.casefold()
-        if wanted and names.get(key) == wanted:
-            return part
-        if device and device[1] == str(part.number):
-            return part
-    return None
+def _may_exist(tree: Tree, point: str) -> bool:
+    """A mount point on a file system that cannot be read hides what is mounted on it, too."""
+    try:
+        return exists(tree, point)
+    except Undecidable:
+        return True

@@ -9,7 +9,7 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from validators.blocks import Blocks
@@ -29,12 +29,13 @@ TOKEN = re.compile(r'#[^\n]*|"(?:[^"\\]|\\.)*"|[\w.+:/-]+|[{}\[\]=,]|(\S)')
 class Logical:
     """`name` is `group/volume`; `pieces` are (offset on the disk, length), both in bytes, in their order.
 
-    `reason` says why the pieces are not known.
+    `reason` says why the pieces are not known; `id` is that of the group and its own, as in dm-uuid.
     """
 
     name: str
     pieces: tuple[tuple[int, int], ...] = ()
     reason: str = ""
+    id: str = ""
 
 
 def volumes(blocks: Blocks, start: int, size: int) -> list[Logical]:
@@ -50,7 +51,7 @@ def volumes(blocks: Blocks, start: int, size: int) -> list[Logical]:
         raise Undecidable(f"LVM metadata at {start} names {len(groups)} volume groups")
     title, group = groups[0]
     return [
-        _volume(f"{title}/{key}", entry, group, own, start, size)
+        replace(_volume(f"{title}/{key}", entry, group, own, start, size), id=_id(group) + _id(entry))
         for key, entry in _section(group, "logical_volumes").items()
         if isinstance(entry, dict) and "VISIBLE" in entry.get("status", [])
     ]
@@ -125,6 +126,11 @@ def _volume(
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         return Logical(name, reason=f"its metadata is broken: {type(error).__name__} {error}")
     return Logical(name, tuple(pieces)) if pieces else Logical(name, reason="it has no segments")
+
+
+def _id(section: dict[str, Any]) -> str:
+    found = section.get("id", "")
+    return found.replace("-", "") if isinstance(found, str) else ""
 
 
 def _section(tree: dict[str, Any], name: str) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Partition:
     type: str
     name: str
     content: Content
-    id: str = ""  # what PARTUUID= means, in small letters
+    id: str = ""  # what PARTUUID= means, in small letters; of a logical volume, what dm-uuid-LVM- means
 
     @property
     def title(self) -> str:

@@ -152,7 +152,9 @@ LVM = Partition(3, 20 * GIB, GIB, LINUX_LVM, "", Content("lvm"))
 LUKS = Partition(3, 20 * GIB, GIB, ROOT.type, "", Content("luks"))
 BITLOCKER = Partition(3, 20 * GIB, GIB, "x", "", Content("bitlocker"))
 DATA = {"role": "data", "name": "debian-12-1.0.0-gen2-data-0.vhd", "system": None, "roots": ()}
-WANTS = "/etc/systemd/system/multi-user.target.wants"
+SYSTEM = "/etc/systemd/system"
+SWAPS = f"{SYSTEM}/swap.target.wants"
+WANTS = f"{SYSTEM}/multi-user.target.wants"
 NM = {"/usr/lib/systemd/system/NetworkManager.service": "", f"{WANTS}/NetworkManager.service": Link("x")}
 NO_CLOUD_INIT: dict[str, Content_] = {"/usr/bin/cloud-init": None}
 RAW = {"kind": "raw", "footer": None, "footer_bytes": 0}
@@ -218,7 +220,12 @@ ROWS = [
     Row("DSK-GPT-001", "pass"),
     Row("DSK-GPT-001", "fail", disk={"partitions": (ROOT, replace(BIOS, start=34 * 512), EFI)}),
     Row("DSK-GPT-001", "fail", disk={"data": {40 * 512: b"tag"}}, evidence="LBA 40"),
-    Row("DSK-GPT-001", "skip", disk={"scheme": "mbr"}),
+    Row("DSK-GPT-001", "pass", disk={"scheme": "mbr"}, evidence="LBA 1 to 2047"),
+    Row("DSK-GPT-001", "fail", disk={"scheme": "mbr", "partitions": (replace(ROOT, start=63 * 512),)}, evidence="LBA 63"),
+    Row("DSK-GPT-001", "fail", disk={"scheme": "mbr", "data": {512: b"core.img"}}, evidence="LBA 1 holds data"),
+    Row("DSK-GPT-001", "pass", disk={"scheme": "mbr", "data": {0: b"boot code"}}),
+    Row("DSK-GPT-001", "fail", disk={"scheme": "none", "partitions": (replace(ROOT, number=0, start=0),)}, evidence="the whole disk"),
+    Row("DSK-GPT-001", "fail", disk={"scheme": "none", "partitions": (), "data": {4096: b"x"}}, evidence="LBA 8"),
     Row("DSK-GEN-001", "pass"),
     Row("DSK-GEN-001", "pass", disk={"generation": None}, evidence="no generation"),
     Row("DSK-GEN-001", "pass", disk={"generation": Generation.GEN1}),
@@ -241,6 +248,10 @@ ROWS = [
     Row("DSK-FS-001", "pass"),
     Row("DSK-FS-001", "warn", {"/etc/fstab": "/dev/sda1 / ext4 defaults 0 1\n"}, evidence="/dev/sda1"),
     Row("DSK-FS-001", "fail", {"/etc/fstab": "/dev/sda1 / ext4 defaults 0 1\n"}, sku=NVME),
+    Row("DSK-FS-001", "warn", {"/etc/fstab": "/dev//disk/by-path/pci-0000:00:07.0-scsi-0:0:0:0-part1 / ext4\n"}, evidence="by-path"),
+    Row("DSK-FS-001", "warn", {"/etc/fstab": "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK-part1 / ext4\n"}, evidence="by-id"),
+    Row("DSK-FS-001", "pass", {"/etc/fstab": "/dev/disk/by-id/dm-uuid-LVM-abc / ext4\n/dev/disk/by-uuid/1 /srv ext4\n"}),
+    Row("DSK-FS-001", "warn", line("root=", add="root=/dev/vda1"), evidence="root=/dev/vda1"),
     Row("DSK-DATA-001", "pass", sku={}),
     Row("DSK-DATA-001", "fail", sku=DISK_0, evidence="debian-12-1.0.0-gen2-data-0.vhd"),
     Row("DSK-DATA-001", "fail", sku={"data_disks": [{"lun": 1, "size_gib": 4}]}, evidence="LUN"),
@@ -426,7 +437,26 @@ ROWS = [
     Row("LNX-SWAP-002", "fail", {"/etc/fstab": "/srv/x none swap sw 0 0\n", "/srv/x": "1"}, evidence="/srv/x"),
     Row("LNX-SWAP-002", "pass", {"/etc/fstab": "/mnt/resource/swapfile none swap sw 0 0\n"}),
     Row("LNX-SWAP-002", "fail", {"/etc/systemd/system/srv-x.swap": "[Swap]\nWhat=/srv/x\n", "/srv/x": "1"}),
+    Row("LNX-SWAP-002", "pass", {"/etc/fstab": "/mnt/x none swap sw 0 0\n", "/mnt/x": "1"}),
+    Row("LNX-SWAP-002", "fail", {"/etc/fstab": "/mnt/x none swap sw 0 0\n", "/mnt/x": "1", **NO_CLOUD_INIT}, evidence="/mnt/x"),
+    Row("LNX-SWAP-002", "fail", {"/etc/fstab": "/mnt/x none swap sw 0 0\n", "/mnt/x": "1", "/etc/cloud/cloud.cfg.d/9.cfg": "mounts:\n- [ephemeral0, null]\n"}),
+    Row("LNX-SWAP-002", "fail", {"/etc/fstab": "/mnt/x none swap\n", "/mnt/x": "1", "/etc/cloud/cloud.cfg.d/9.cfg": "mounts:\n- [ephemeral0.1, /data]\n"}),
     Row("LNX-SWAP-003", "pass"),
+    Row("LNX-SWAP-003", "pass", {f"{SYSTEM}/mnt-x.swap": "[Swap]\nWhat=/mnt/resource/x\n", f"{SWAPS}/mnt-x.swap": Link("../mnt-x.swap")}),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "/dev/disk/azure/resource-part2 none swap sw 0 0\n"}),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "/dev/disk/cloud/azure_resource-part2 none swap sw 0 0\n"}),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "/dev/disk/azure/scsi1/lun0-part2 none swap sw 0 0\n"}),
+    Row("LNX-SWAP-003", "fail", {"/etc/fstab": "/dev/disk/azure/root-part3 none swap sw 0 0\n"}),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "/dev/zram0 none swap defaults 0 0\n"}),
+    Row("LNX-SWAP-003", "fail", {"/etc/fstab": "/zram.img none swap defaults 0 0\n"}),
+    Row("LNX-SWAP-003", "fail", {"/etc/fstab": "/mnt/resource/x none swap sw 0 0\n", **NO_CLOUD_INIT}),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "/mnt/resource/x none swap sw 0 0\n", **NO_CLOUD_INIT, **agent("ResourceDisk.Format=y", drop="ResourceDisk.Format")}),
+    Row("LNX-SWAP-003", "fail", {"/etc/fstab": "/mnt/resource/x none swap sw 0 0\n", **NO_CLOUD_INIT, **agent("ResourceDisk.Format=y", "ResourceDisk.MountPoint=/data", drop="ResourceDisk.Format")}),
+    Row("LNX-SWAP-003", "pass", {"/etc/fstab": "/dev/disk/azure/resource-part1 /data auto nofail 0 2\n/data/x none swap sw 0 0\n", **NO_CLOUD_INIT}),
+    Row("LNX-SWAP-003", "fail", {"/usr/lib/systemd/system/swapfile.swap": "[Swap]\nWhat=/swapfile\n", f"{SWAPS}/swapfile.swap": Link("/usr/lib/systemd/system/swapfile.swap")}, evidence="swaps to /swapfile"),
+    Row("LNX-SWAP-003", "pass", {"/usr/lib/systemd/system/swapfile.swap": "[Swap]\nWhat=/swapfile\n"}),
+    Row("LNX-SWAP-003", "pass", {"/usr/lib/systemd/system/swapfile.swap": "[Swap]\nWhat=/swapfile\n", f"{SYSTEM}/swapfile.swap": Link("/dev/null"), f"{SWAPS}/swapfile.swap": Link("../swapfile.swap")}),
+    Row("LNX-SWAP-003", "fail", {"/usr/lib/systemd/system/dphys-swapfile.service": "[Service]\n", f"{WANTS}/dphys-swapfile.service": Link("x")}),
     Row("LNX-SWAP-003", "pass", {"/etc/fstab": "# UUID=2222 none swap sw 0 0\n"}),
     Row("LNX-SWAP-003", "fail", {"/etc/fstab": "UUID=2222 none swap sw 0 0\n"}),
     Row("LNX-SWAP-003", "fail", {"/etc/cloud/cloud.cfg.d/99.cfg": "swap:\n  size: 1G\n"}),

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
-import re
-
 from generator.generation import Generation
-from validators import pe
+from validators import devices, pe
 from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
 from validators.disk import Disk
 from validators.guest import Guest, Kind, Undecidable, text
-from validators.linux import elf, fstab, release
+from validators.linux import boot, elf, fstab, release
 from validators.linux.versions import numbers
 from validators.outcome import Severity
 from validators.partition_types import FIRMWARE, ROOT_TYPES
 from validators.partitions import SECTOR, Partition
 from validators.windows import release as windows_release
 
-FIRST_FREE_LBA = 2048  # everything below is kept empty on a GPT OS disk, but for the table itself
+FIRST_FREE_LBA = 2048  # everything below is kept empty on an OS disk, but for the table itself
 FALLBACK_LOADERS = {
     Generation.GEN2: "/EFI/BOOT/BOOTX64.EFI",
     Generation.ARM64: "/EFI/BOOT/BOOTAA64.EFI",
 }
 KERNEL = "/Windows/System32/ntoskrnl.exe"
-DEVICE_SOURCE = re.compile(r"/dev/(sd|nvme|vd|hd|xvd)")
 
 
 @rule("DSK-GPT-001")
 def first_mib_is_empty(case: Case) -> Answer:
+    _needs_blocks(case)
     table, blocks = case.disk.table, case.disk.blocks
-    if table.scheme != "gpt" or blocks is None:
-        return skipped("the OS disk has no GPT")
+    assert blocks is not None
     early = [part for part in table.partitions if part.start < FIRST_FREE_LBA * SECTOR]
     if early:
         first = ", ".join(f"{part.title} starts at LBA {part.start // SECTOR}" for part in early)
         return unmet(f"{first}; the first is allowed at {FIRST_FREE_LBA}")
-    begin = max(34, table.entries[1])
+    # An MBR is one sector, with the boot code in it; without a table, that sector may hold boot code alone.
+    begin = max(34, table.entries[1]) if table.scheme == "gpt" else 1
     data = blocks.read(begin * SECTOR, max(0, FIRST_FREE_LBA - begin) * SECTOR)
     if any(data):
         at = begin + (len(data) - len(data.lstrip(b"\0"))) // SECTOR
-        return unmet(f"LBA {at} holds data between the partition table and the first partition")
+        ends = "the partition table and the first partition"
+        where = f"between {ends}" if table.partitions else "and there is no partition table that is read"
+        return unmet(f"LBA {at} holds data {where}")
     return met(f"LBA {begin} to {FIRST_FREE_LBA - 1} are empty")
 
 
@@ -104,16 +104,24 @@ def has_no_lvm(case: Case) -> Answer:
 
 @rule("DSK-FS-001")
 def names_are_stable(case: Case) -> Answer:
-    content = text(case.guest, "/etc/fstab")
-    if content is None:
-        return met("there is no /etc/fstab")
-    bad = [entry for entry in fstab.parse(content) if DEVICE_SOURCE.match(entry.source)]
+    entries = fstab.parse(text(case.guest, "/etc/fstab") or "")
+    bad = [
+        (f"{entry.source} on {entry.point}", f"/etc/fstab:{entry.line}")
+        for entry in entries
+        if devices.UNSTABLE.fullmatch(devices.plain(entry.source))
+    ]
+    bad += [
+        (f"root={root}", entry.where)
+        for entry in boot.defaults(case.guest)
+        for root in entry.value("root")[-1:]
+        if devices.UNSTABLE.fullmatch(devices.plain(root))
+    ]
     if not bad:
-        return met("no device name as a source", "/etc/fstab")
+        return met("no device name as a source", "/etc/fstab" if entries else "")
     nvme = case.sku is not None and case.sku.properties.nvme
     severity = Severity.MANDATORY if nvme else Severity.RECOMMENDATION
-    named = shown([f"{entry.source} on {entry.point}" for entry in bad])
-    return unmet(f"{named} may have another name on Azure", f"/etc/fstab:{bad[0].line}", severity=severity)
+    named = shown([what for what, _ in bad])
+    return unmet(f"{named} may have another name on Azure", bad[0][1], severity=severity)
 
 
 @rule("DSK-DATA-001")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from validators.check import Answer, Case, met, rule, shown, skipped, unmet
+from validators.devices import Where
 from validators.guest import Guest, Kind, Undecidable, text
-from validators.linux import agent, cloudinit, fstab, systemd
-from validators.linux.release import assignments
+from validators.linux import agent, cloudinit, fstab, mounts, systemd
 
 USUAL_FILES = ("/swapfile", "/swap.img", "/swap", "/swapfile1", "/var/swap", "/var/swapfile")
 SIGNATURES = (b"SWAPSPACE2", b"SWAP-SPACE")
 PAGE = 4096
-RESOURCE_DISK = ("/mnt/", "/mnt/resource/")  # where Azure's temporary disk is mounted
+WHAT = re.compile(r"^What[ \t]*=[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+ON_OS_DISK = (Where.HERE, Where.UNKNOWN)  # a device that the disk does not hold, the machine cannot wait for
+# Services that make a swap file at boot, or swap to one.
+SERVICES = ("dphys-swapfile.service", "swapspace.service", "systemd-swap.service")
 
 
 @rule("LNX-SWAP-001")
@@ -44,7 +48,7 @@ def no_swap_file(case: Case) -> Answer:
     named = [(entry.source, f"/etc/fstab:{entry.line}") for entry in _fstab(case.guest)]
     named += [(what, unit) for unit, what in _units(case.guest)]
     for path, where in [*named, *((path, path) for path in USUAL_FILES)]:
-        if not path.startswith("/") or path.startswith(("/dev/", *RESOURCE_DISK)):
+        if not path.startswith("/") or path.startswith("/dev/") or _disk(case, path) is not Where.HERE:
             continue
         facts = case.guest.stat(path)
         if facts is not None and facts.kind is Kind.FILE:
@@ -57,15 +61,19 @@ def no_swap_file(case: Case) -> Answer:
 @rule("LNX-SWAP-003")
 def nothing_makes_swap(case: Case) -> Answer:
     for entry in _fstab(case.guest):
-        if "zram" not in entry.source and not entry.source.startswith(RESOURCE_DISK):
+        if _disk(case, entry.source) in ON_OS_DISK:
             return unmet(f"{entry.source} is swapped to at boot", f"/etc/fstab:{entry.line}")
     for unit, what in _units(case.guest):
         name = unit.rpartition("/")[2]
-        if "zram" not in what and systemd.started_by(case.guest, name):
+        if systemd.started_by(case.guest, name) and _disk(case, what) in ON_OS_DISK:
             return unmet(f"{name} swaps to {what}", unit)
+    for service in SERVICES:
+        by = systemd.started_by(case.guest, service)
+        if by:
+            return unmet(f"{service} makes a swap file", by)
     if cloudinit.installed(case.guest):
         setting = cloudinit.setting(case.guest, "swap")
-        if setting and _makes_swap(setting[1]):
+        if setting and _makes_swap(case, setting[1]):
             return unmet("cloud-init makes a swap file on the OS disk", setting[0])
     return met("nothing makes or uses swap on the OS disk")
 
@@ -95,14 +103,26 @@ def _fstab(guest: Guest) -> list[fstab.Mount]:
 
 
 def _units(guest: Guest) -> Iterator[tuple[str, str]]:
-    """Swap units that an administrator wrote, and what they swap to."""
-    for path in guest.glob("/etc/systemd/system/*.swap"):
-        facts = guest.stat(path)
-        if facts is not None and facts.kind is Kind.FILE:
-            yield path, assignments(text(guest, path) or "").get("What", "")
+    """Swap units of the administrator and of packages, and what they swap to; none that is masked."""
+    seen: set[str] = set()
+    for folder in systemd.UNIT_FOLDERS:
+        for path in guest.glob(f"{folder}/*.swap"):
+            name = path.rpartition("/")[2]
+            facts = guest.stat(path)
+            if name not in seen and facts is not None and facts.kind is Kind.FILE:
+                what = WHAT.findall(text(guest, path) or "")
+                yield path, what[-1] if what else ""
+            seen.add(name)
 
 
-def _makes_swap(setting: object) -> bool:
+def _disk(case: Case, source: str) -> Where:
+    """On which disk something is swapped to; a tag with zram in it is a disk in memory."""
+    if not source.startswith("/") and "zram" in source.casefold():
+        return Where.MEMORY
+    return mounts.disk_of(case.guest, case.disk.places, source)
+
+
+def _makes_swap(case: Case, setting: object) -> bool:
     if not isinstance(setting, Mapping) or not setting.get("size"):
         return False
-    return not str(setting.get("filename", "/swap.img")).startswith(RESOURCE_DISK)
+    return _disk(case, str(setting.get("filename", "/swap.img"))) is Where.HERE
