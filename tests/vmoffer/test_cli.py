@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -92,3 +93,40 @@ def test_sigterm_ends_a_command_like_ctrl_c() -> None:
 def _waits(pid: int) -> bool:
     """Whether the process waits for its standard input."""
     return "pipe_read" in Path(f"/proc/{pid}/wchan").read_text()
+
+
+def _options(command: click.Command, name: str) -> Iterator[tuple[str, click.Parameter]]:
+    """Every option and argument of `command` and of the commands below it, with what to call it by."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for each in command.list_commands(context):
+            below = command.get_command(context, each)
+            assert below is not None
+            yield from _options(below, f"{name} {each}")
+    yield from ((name, parameter) for parameter in command.params)
+
+
+def test_each_documented_value_of_an_option_is_one_that_it_takes() -> None:
+    seen = 0
+    for name, parameter in _options(cli.root, "vmoffer"):
+        if not isinstance(parameter.type, click.Choice):
+            continue
+        shown = parameter.get_error_hint(click.Context(click.Command(name)))
+        for value in parameter.type.choices:
+            seen += 1
+            # An enum's member is a documented value by its value, and click takes its name.
+            assert type(value) is str, f"{name} {shown}: give the values, as text"
+            assert parameter.type_cast_value(
+                click.Context(click.Command(name)),
+                [value] if parameter.multiple or parameter.nargs == -1 else value,
+            )
+    assert seen > 40
+
+
+@pytest.mark.parametrize("builder", ["qemu", "azure-arm"])
+def test_build_takes_each_builder_by_the_name_that_is_documented(builder: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "vmoffer", "build", "no/such-plan", "--builder", builder]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is not one of" not in done.stderr
+    assert "no/such-plan" in done.stderr

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("sku")
 @click.option(
-    "--builder", type=click.Choice(list(Builder)), help="Default: qemu where the SKU has a base for it."
+    "--builder",
+    type=click.Choice([one.value for one in Builder]),  # click >= 8.2 takes an enum's *names*
+    help="Default: qemu where the SKU has a base for it.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Default: build/OFFER/PLAN/VERSION.")
 @click.option(
