@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from generator.atomic_file import atomic_write, here_only
 from generator.errors import NotMet
 from generator.lint import named_files
 from generator.load import FieldPath
@@ -62,14 +63,8 @@ def replace(text: str, path: FieldPath, value: str) -> str:
 
 
 def save(path: Path, text: str) -> None:
-    """Write `text` to `path`: whole or not at all."""
-    partial = path.with_name(f".{path.name}.vmoffer")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="")
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    """Write `text` to `path`, a file of the repository. Raises what `atomic_write` raises."""
+    atomic_write(path, text, inside=here_only(path))
 
 
 def _root(text: str) -> Node:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
+from generator.atomic_file import atomic_write, here_only
 from generator.errors import NotMet, Unusable
 
 DIGEST = re.compile(r"^# sha256 of what follows: ([0-9a-f]{64})\n", re.MULTILINE)
@@ -25,8 +26,7 @@ def write(text: str, path: Path, *, force: bool = False) -> None:
             where=str(path),
             hint="--force replaces it; --out names another one",
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    atomic_write(path, text, inside=here_only(path))
 
 
 def check(text: str, path: Path, command: str) -> None:

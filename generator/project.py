@@ -5,10 +5,10 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator.atomic_file import atomic_file, check_no_links, make_folder
 from generator.catalogue import Definition
 from generator.errors import Unusable
 from generator.model import Builder, Sku
@@ -63,13 +63,16 @@ def write(definition: Definition, builder: Builder, folder: Path) -> list[Path]:
     """Write the project of `definition` to `folder`; returns its files.
 
     Every file appears whole or not at all; files of an earlier run that are no longer part of the project
-    go, files of other origin stay. Raises what `prepare` raises, and OSError.
+    go, files of other origin stay. Raises what `prepare` raises, Unusable for a folder that is or holds a
+    symbolic link, and OSError.
     """
     project = prepare(definition, builder, folder)
+    make_folder(folder)
+    check_no_links(folder)
     stale = _stale(project)
     for name, content in project.files.items():
         if name != LIST and not _same(project.folder / name, content):
-            _replace(project.folder / name, content)
+            _replace(project.folder, name, content)
     for path in stale:
         path.unlink(missing_ok=True)
         for parent in path.parents:
@@ -77,7 +80,7 @@ def write(definition: Definition, builder: Builder, folder: Path) -> list[Path]:
                 break
             parent.rmdir()
     # Last: until it is there, the old list still knows what to remove.
-    _replace(project.folder / LIST, project.files[LIST])
+    _replace(project.folder, LIST, project.files[LIST])
     return project.paths
 
 
@@ -112,19 +115,11 @@ def _executable(path: Path) -> bool:
     return os.access(path, os.X_OK)
 
 
-def _replace(path: Path, content: str | Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".vmoffer-")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            if isinstance(content, Path):
-                with content.open("rb") as source:
-                    shutil.copyfileobj(source, out)
-            else:
-                out.write(content.encode())
-        temporary.chmod(0o755 if isinstance(content, Path) and _executable(content) else 0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+def _replace(folder: Path, name: str, content: str | Path) -> None:
+    mode = 0o755 if isinstance(content, Path) and _executable(content) else 0o644
+    with atomic_file(folder / name, mode=mode, inside=folder) as out:
+        if isinstance(content, Path):
+            with content.open("rb") as source:
+                shutil.copyfileobj(source, out)
+        else:
+            out.write(content.encode())

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from generator.atomic_file import atomic_write
 from generator.model import Sku
 
 NAME = "sku.schema.json"
@@ -67,5 +68,5 @@ def write(folder: Path) -> bool:
     path = folder / NAME
     if path.is_file() and path.read_text(encoding="utf-8") == text():
         return False
-    path.write_text(text(), encoding="utf-8")
+    atomic_write(path, text(), inside=folder)
     return True

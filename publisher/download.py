@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from generator.atomic_file import open_in_place
 from generator.errors import Surroundings, Unusable
 from publisher import pages
 from publisher.extents import Block, Piece, Range, blocks, pieces
@@ -123,13 +124,15 @@ class _Part:
         self._pending: list[int] = []
 
     def __enter__(self) -> _Part:
-        self._journal: IO[str] = self.log.open("a+")
+        self._journal: IO[str] = os.fdopen(
+            open_in_place(self.log, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+"
+        )
         try:
             fcntl.flock(self._journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._journal.close()
             raise Surroundings("another download writes this file", where=str(self.out)) from None
-        self._file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+        self._file = open_in_place(self.path, os.O_RDWR | os.O_CREAT)
         self.done = self._read()
         if not self.done:
             os.ftruncate(self._file, 0)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from generator.atomic_file import atomic_write
 from generator.errors import NotMet, Surroundings, Unusable
 from publisher import proof, sas, sascheck
 from publisher.store import failures
@@ -111,11 +112,7 @@ def _entry(
 
 def write(document: dict[str, Any], path: Path) -> None:
     """Write `sas.json` whole or not at all, for its owner only: it holds signatures."""
-    partial = path.with_name(f".{path.name}.new")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_text(json.dumps(document, indent=2) + "\n")
-    partial.replace(path)
+    atomic_write(path, json.dumps(document, indent=2) + "\n", mode=0o600)
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from generator.atomic_file import atomic_write
 from generator.errors import Surroundings
 from tools import cache, npm
 from tools.cache import Say
@@ -157,11 +158,7 @@ def _remember(store: Store) -> None:
     """Written whole and readable by nobody else: it holds the key."""
     path, known = home() / "store.json", asdict(store)
     del known["started"]
-    partial = path.with_suffix(".new")
-    partial.unlink(missing_ok=True)
-    partial.touch(mode=0o600)
-    partial.write_text(json.dumps(known))
-    partial.replace(path)
+    atomic_write(path, json.dumps(known), mode=0o600)
 
 
 def _is_ours(pid: int) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from generator.atomic_file import open_in_place
+
 GRACE_SECONDS = 60  # how long an interrupted command may take to clean up after itself
 
 
@@ -23,7 +25,9 @@ def run(
 
     Returns the exit status. Raises KeyboardInterrupt after the command has ended.
     """
-    with log.open("a", encoding="utf-8") as record:
+    with os.fdopen(
+        open_in_place(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "a", encoding="utf-8"
+    ) as record:
         process = subprocess.Popen(
             [os.fspath(part) for part in command],
             env=dict(env),

@@ -34,7 +34,7 @@ def _locked(target: Path) -> tuple[Path, int]:
     while True:
         # a name of our own: to e2fsprogs a `?` in a name starts options
         part = target.with_name(f".vmoffer-{uuid.uuid4().hex[:12]}.part")
-        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_WRONLY, 0o666)
         with contextlib.suppress(OSError):  # a file system without locks; nothing is swept there either
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if part.exists():
@@ -44,7 +44,9 @@ def _locked(target: Path) -> tuple[Path, int]:
 
 def _sweep(folder: Path) -> None:
     for part in folder.glob(".vmoffer-*.part"):
-        with contextlib.suppress(OSError), part.open("rb") as file:
+        # A pipe or a link that somebody put there is not waited for, nor followed.
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        with contextlib.suppress(OSError), os.fdopen(os.open(part, flags), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             part.unlink()
 

@@ -15,6 +15,7 @@ PAGE = "docs/troubleshooting.md"
 # Module that raises → section of the page. A module is one noun, and so is what can go wrong in it. For one
 # that is not here its caller counts, in the end the command: each of them is here.
 TOPICS = {
+    "generator.atomic_file": "symbolic-link",
     "generator.catalogue": "no-sku",
     "generator.changes": "changed-since",
     "generator.edit": "definition",

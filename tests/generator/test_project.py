@@ -76,14 +76,15 @@ def test_differences_name_what_is_missing_and_what_differs(tmp_path: Path) -> No
     ]
 
 
-def test_a_link_in_the_folder_is_replaced_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_the_folder_is_refused_not_followed(tmp_path: Path) -> None:
     folder = tmp_path / "out" / "packer" / "qemu"
     folder.mkdir(parents=True)
     (tmp_path / "victim").write_text("untouched")
     (folder / "source.pkr.hcl").symlink_to(tmp_path / "victim")
-    project.write(define(tmp_path), Builder.QEMU, folder)
+    with pytest.raises(Unusable, match="symbolic link"):
+        project.write(define(tmp_path), Builder.QEMU, folder)
     assert (tmp_path / "victim").read_text() == "untouched"
-    assert not (folder / "source.pkr.hcl").is_symlink()
+    assert [path.name for path in folder.iterdir()] == ["source.pkr.hcl"]
 
 
 @pytest.mark.parametrize("name", ["..", "a/b", "", ".", "a\\b"])

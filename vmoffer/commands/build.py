@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from generator.atomic_file import atomic_write, open_in_place
 from generator.errors import Unusable
 from generator.model import Builder
 from vmoffer.console import say
@@ -82,7 +83,7 @@ def command(
         if publish and chosen is Builder.QEMU:
             env |= _storage(definition, store)
         log = out / "packer.log"
-        log.write_text("")
+        atomic_write(log, "")
         settings = [f"-var={name}={value}" for name, value in sorted(variables.items())]
         watch = Watch()
         status = live.run(
@@ -109,7 +110,7 @@ def _builder(definition: Definition, asked: str | None) -> Builder:
 @contextmanager
 def _only_one(out: Path) -> Iterator[None]:
     """Two builds into one folder would delete each other's disks."""
-    with (out / ".lock").open("w") as lock:
+    with os.fdopen(open_in_place(out / ".lock", os.O_RDWR | os.O_CREAT), "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -152,7 +153,7 @@ def _machinery(
 def _write_traces(out: Path, public_key: str) -> None:
     """What no finished disk may hold, for whoever searches it: the marks of this build's session."""
     marks = {"user": "packer", "name": "vmoffer-build", "network": "10.0.2.", "key": public_key.split()[1]}
-    (out / "traces.json").write_text(json.dumps(marks, indent=2) + "\n")
+    atomic_write(out / "traces.json", json.dumps(marks, indent=2) + "\n")
 
 
 def _build_key(folder: Path) -> tuple[Path, str]:
@@ -162,8 +163,8 @@ def _build_key(folder: Path) -> tuple[Path, str]:
 
     key, openssh = Ed25519PrivateKey.generate(), serialization.PrivateFormat.OpenSSH
     path = folder / "id_ed25519"
-    path.touch(mode=0o600)
-    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, openssh, serialization.NoEncryption()))
+    secret = key.private_bytes(serialization.Encoding.PEM, openssh, serialization.NoEncryption())
+    atomic_write(path, secret, mode=0o600)
     public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     return path, public.decode()
 

@@ -31,7 +31,17 @@ def command(
     \b
     Example: vmoffer import packer/web.pkr.hcl shop/web
     """
-    from generator import catalogue, imported, imported_text, lint, load, packer_template, schema, starter
+    from generator import (
+        atomic_file,
+        catalogue,
+        imported,
+        imported_text,
+        lint,
+        load,
+        packer_template,
+        schema,
+        starter,
+    )
     from generator.errors import NotMet
     from vmoffer.console import say
 
@@ -42,9 +52,7 @@ def command(
     text, found = imported_text.definition(
         opened, block, name, path.parent, publisher=publisher, system=system
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8", newline="") as out:  # "x": never over a file that is there
-        out.write(text)
+    atomic_file.atomic_write(path, text, inside=catalogue.ROOT, new=True)
     if schema.write(catalogue.ROOT):
         say(f"{catalogue.ROOT / schema.NAME}: what editors complete and check the definition by")
     for one in found.left:

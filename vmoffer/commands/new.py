@@ -39,6 +39,7 @@ def command(
              vmoffer new shop/pro --from shop/basic
     """
     from generator import catalogue, schema, starter
+    from generator.atomic_file import atomic_write
     from generator.generation import Generation
     from generator.marketplace import systems
     from vmoffer.console import say
@@ -55,15 +56,12 @@ def command(
             raise click.UsageError(f"give --from SKU, or --os and one of {', '.join(systems())}")
         chosen = [Generation(one) for one in dict.fromkeys(generations)] or [Generation.GEN2]
         files = starter.project(starter.Choice(sku, system, publisher or "contoso", chosen, disks, image))
-    path.parent.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         target = path.parent / name
-        target.parent.mkdir(exist_ok=True)
         if target != path and target.exists():
             say(f"{target} is there already; it stays as it is")
             continue
-        with target.open("x", encoding="utf-8", newline="") as out:  # "x": never over a file that is there
-            out.write(text)
+        atomic_write(target, text, inside=catalogue.ROOT, new=True)
         if target != path:
             say(f"{target}: put there what you install")
     if schema.write(catalogue.ROOT):

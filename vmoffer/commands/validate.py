@@ -150,6 +150,8 @@ def _deliver(
     """Write the files, then stdout; `show` is the view in text, in colour on a terminal."""
     from rich.console import Console
 
+    from generator.atomic_file import atomic_write
+
     def rendered(form: str) -> str:
         if form == "text":
             file = StringIO()
@@ -163,8 +165,7 @@ def _deliver(
         return str(view.render(report))
 
     for path in out:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(rendered(SUFFIXES[path.suffix]), encoding="utf-8")
+        atomic_write(path, rendered(SUFFIXES[path.suffix]))
     if form == "text":
         show(Console(highlight=False, soft_wrap=True))
     else:
