@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from images import MIB, MemoryBlocks, debian, need, run, unpack
-from lvm_images import AREA, EXTENT, fill, metadata, write
+from lvm_images import AREA, EXTENT, GROUP, fill, metadata, write
 
 from validators import engine, lvm
 from validators.blocks import Joined, PlainFile
@@ -34,8 +34,10 @@ def physical(tmp_path: Path, text: str, *, text_at: int = 512) -> lvm.Blocks:
 def test_volumes_and_their_pieces_are_found(tmp_path: Path) -> None:
     for text_at in (512, (1 << 20) - 4096 - 700):  # the second one goes round the end of its area
         root, swap = lvm.volumes(physical(tmp_path, metadata(TWO), text_at=text_at), 0, SIZE)
-        assert root == lvm.Logical("vg-0/root", ((MIB, 6 * EXTENT), (MIB + 9 * EXTENT, 2 * EXTENT)))
-        assert swap == lvm.Logical("vg-0/swap-a", ((MIB + 6 * EXTENT, 3 * EXTENT),))
+        assert root == lvm.Logical(
+            "vg-0/root", ((MIB, 6 * EXTENT), (MIB + 9 * EXTENT, 2 * EXTENT)), id=GROUP + "A" * 32
+        )
+        assert swap == lvm.Logical("vg-0/swap-a", ((MIB + 6 * EXTENT, 3 * EXTENT),), id=GROUP + "B" * 32)
 
 
 @pytest.mark.parametrize(

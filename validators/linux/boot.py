@@ -11,21 +11,15 @@ from functools import lru_cache
 from typing import cast
 
 from validators.guest import Guest, exists, text
+from validators.linux import grub as grub_menu
 from validators.linux import uki
 from validators.linux.release import assignments
 
 GRUB_FILES = ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg")
-GRUB_ON_ESP = "/boot/efi/EFI/*/grub.cfg"
-GRUBENV = ("/boot/grub/grubenv", "/boot/grub2/grubenv")
+GRUB_ON_ESP = ("/boot/efi/EFI/*/grub.cfg", "/efi/EFI/*/grub.cfg")
+GRUBENV = ("/boot/efi/EFI/*/grubenv", "/efi/EFI/*/grubenv", "/boot/grub/grubenv", "/boot/grub2/grubenv")
 LOADER_CONF = ("/boot/loader/loader.conf", "/boot/efi/loader/loader.conf", "/efi/loader/loader.conf")
 BLS_FOLDERS = ("/boot/loader/entries", "/boot/efi/loader/entries", "/efi/loader/entries")
-_TITLE = re.compile(r"""^\s*(menuentry|submenu)\s+(?:'((?:[^']|'\\'')*)'|"([^"]*)"|(\S+))(.*)""")
-_ID = re.compile(r"""(?:--id|\$menuentry_id_option)[\s=]+['"]?([^'"\s]+)""")
-_DEFAULT = re.compile(r"""^\s*set\s+default=(?:"([^"]*)"|'([^']*)'|(\S*))""")
-_SET = re.compile(r"""^\s*set\s+(\w+)=(?:"([^"]*)"|'([^']*)'|(\S*))""")
-_KERNEL = re.compile(r"^\s*(?:linux|linux16|linuxefi)\s+(.*)")
-_INITRD = re.compile(r"^\s*(?:initrd|initrd16|initrdefi)\s+(.*)")
-_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,7 @@ class Entry:
     default: bool = False
     version: str = ""  # of the kernel, where the entry says it
     unified: bool = False  # `kernel` is a unified kernel image, which holds its own initramfs
+    unsure: tuple[str, ...] = ()  # GRUB's variables in it that only a running machine knows
 
     def value(self, name: str) -> list[str]:
         """Every value given to `name`, in order."""
@@ -58,17 +53,25 @@ def _entries(hashable: Hashable) -> tuple[Entry, ...]:
     guest = cast(Guest, hashable)
     environment = _environment(guest)
     found: list[Entry] = []
-    uses_bls = False
-    for file in (*GRUB_FILES, *guest.glob(GRUB_ON_ESP)):
+    beside: grub_menu.Menu | None = None  # the one that also shows the entries of the specification
+    for file in (*GRUB_FILES, *(path for pattern in GRUB_ON_ESP for path in guest.glob(pattern))):
         content = text(guest, file, 4 << 20)
         if content is None:
             continue
-        uses_bls = uses_bls or re.search(r"^\s*blscfg\b", content, re.MULTILINE) is not None
-        found += grub(content, file, environment)
+        menu = grub_menu.Menu(content, file, environment, lambda path: _of_grub(guest, path))
+        if beside is None and re.search(r"^\s*blscfg\b", content, re.MULTILINE):
+            beside = menu
+        found += _with_default(_from(menu), menu.default)
     # Without GRUB it is systemd-boot that reads these entries.
-    if uses_bls or not found:
-        found += _bls(guest, environment, _unified(guest))
+    if beside or not found:
+        found += _bls(guest, beside or grub_menu.Menu("", "", environment), _unified(guest))
     return tuple(found)
+
+
+def _of_grub(guest: Guest, path: str) -> str | None:
+    """The file that a path of GRUB means, on whichever of the file systems."""
+    places = [place for place in located(path) if exists(guest, place)]
+    return text(guest, places[0], 4 << 20) if places else None
 
 
 def defaults(guest: Guest) -> list[Entry]:
@@ -78,52 +81,24 @@ def defaults(guest: Guest) -> list[Entry]:
 
 def grub(content: str, file: str, environment: dict[str, str]) -> list[Entry]:
     """The entries of a grub.cfg; `environment` is what grubenv holds."""
-    found: list[Entry] = []
-    variables = dict(environment)
-    wanted = "0"
-    # Open submenus: index, and the depth of braces at which each ends. One counter more than submenus.
-    menus: list[tuple[str, int]] = []
-    counters = [0]
-    title = identity = kernel = ""
-    initrds: tuple[str, ...] = ()
-    depth = entry_depth = kernel_line = 0
-    here: str | None = None
-    for number, line in enumerate(content.splitlines(), 1):
-        heading = _TITLE.match(line)
-        if heading:
-            index = str(counters[-1])
-            counters[-1] += 1
-            path = ">".join([*(menu for menu, _ in menus), index])
-            name = (heading[2] or heading[3] or heading[4] or "").replace("'\\''", "'")
-            if heading[1] == "submenu":
-                menus.append((index, depth))
-                counters.append(0)
-            else:
-                here, entry_depth = path, depth
-                known = _ID.search(heading[5])
-                title, identity, kernel, initrds = name, known[1] if known else "", "", ()
-        elif start := _KERNEL.match(line):
-            kernel, kernel_line = start[1], number
-        elif start := _INITRD.match(line):
-            initrds = tuple(_words(_expand(start[1], variables)))
-        elif chosen := _DEFAULT.match(line):
-            value = chosen[1] or chosen[2] or chosen[3] or ""
-            # `next_entry` is for one boot only.
-            if "next_entry" not in value:
-                wanted = _expand(value, variables) or "0"
-        elif here is None and (setting := _SET.match(line)):
-            variables[setting[1]] = setting[2] or setting[3] or setting[4] or ""
-        depth += _braces(line)
-        if here is not None and depth <= entry_depth and not (heading and "{" not in line):
-            if kernel:
-                words = _words(_expand(kernel, variables))
-                name, arguments = (words[0], tuple(words[1:])) if words else ("", ())
-                found.append(Entry(title, here, identity, name, arguments, initrds, f"{file}:{kernel_line}"))
-            here = None
-        while menus and depth <= menus[-1][1] and not (heading and heading[1] == "submenu"):
-            menus.pop()
-            counters.pop()
-    return _with_default(found, wanted)
+    menu = grub_menu.Menu(content, file, environment)
+    return _with_default(_from(menu), menu.default)
+
+
+def _from(menu: grub_menu.Menu) -> list[Entry]:
+    return [
+        Entry(
+            each.title,
+            each.path,
+            each.id,
+            each.words[0] if each.words else "",
+            each.words[1:],
+            each.initrds,
+            each.where,
+            unsure=each.unsure,
+        )
+        for each in menu.entries
+    ]
 
 
 def _with_default(found: list[Entry], wanted: str) -> list[Entry]:
@@ -149,7 +124,7 @@ def _unified(guest: Guest) -> list[Entry]:
     return found
 
 
-def _bls(guest: Guest, environment: dict[str, str], found: list[Entry]) -> list[Entry]:
+def _bls(guest: Guest, menu: grub_menu.Menu, found: list[Entry]) -> list[Entry]:
     """Boot Loader Specification entries after those `found`; the default is the saved one, or the newest.
 
     systemd-boot's own choice is a pattern in loader.conf.
@@ -160,15 +135,17 @@ def _bls(guest: Guest, environment: dict[str, str], found: list[Entry]) -> list[
             for line in (text(guest, path) or "").splitlines():
                 key, _, value = line.strip().partition(" ")
                 fields.setdefault(key, []).append(value.strip())
-            words = _words(_expand(" ".join(fields.get("options", [])), environment))
+            # As GRUB's blscfg does it: an entry without options has the default ones.
+            options, unsure = menu.expand(" ".join(fields.get("options", [])) or "$default_kernelopts")
+            words = _words(options)
             initrds = tuple(word for value in fields.get("initrd", []) for word in value.split()[:1])
             name = path.rpartition("/")[2].removesuffix(".conf")
             title = " ".join(fields.get("title", [name]))
             kernel = " ".join(fields.get("linux", []))
-            found.append(Entry(title, name, name, kernel, tuple(words), initrds, path))
+            found.append(Entry(title, name, name, kernel, tuple(words), initrds, path, unsure=unsure))
     if not found:
         return []
-    saved = environment.get("saved_entry", "")
+    saved = menu.state.variables.get("saved_entry", "")
     pattern = next((word for path in LOADER_CONF for word in _chosen(text(guest, path) or "")), "")
     chosen = next((entry for entry in found if saved in (entry.id, entry.title)), None)
     chosen = chosen or next(
@@ -185,11 +162,9 @@ def _chosen(content: str) -> list[str]:
 
 def _environment(guest: Guest) -> dict[str, str]:
     found: dict[str, str] = {}
-    for path in GRUBENV:
-        for line in (text(guest, path) or "").splitlines():
-            name, equals, value = line.partition("=")
-            if equals and not name.startswith("#"):
-                found[name] = value
+    for pattern in GRUBENV:
+        for path in guest.glob(pattern):
+            found.update(grub_menu.environment(text(guest, path) or ""))
     return found
 
 
@@ -226,21 +201,11 @@ def located(path: str) -> Iterator[str]:
         yield f"/boot{bare}"
 
 
-def _expand(value: str, variables: dict[str, str]) -> str:
-    return _VARIABLE.sub(lambda name: variables.get(name[1] or name[2], ""), value)
-
-
 def _words(value: str) -> list[str]:
     try:
         return shlex.split(value)
     except ValueError:
         return value.split()
-
-
-def _braces(line: str) -> int:
-    """Opened minus closed braces, those in quotes, comments and ${…} left out."""
-    bare = re.sub(r"""'[^']*'|"[^"]*"|\$\{\w*\}|#.*""", "", line)
-    return bare.count("{") - bare.count("}")
 
 
 def _version_key(name: str) -> list[tuple[int, int, str]]:

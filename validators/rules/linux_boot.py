@@ -81,12 +81,12 @@ def cards_have_old_names(case: Case) -> Answer:
 
 @rule("LNX-KERN-005")
 def boot_is_not_quiet(case: Case) -> Answer:
-    return _line(case, lambda e: _has(e, QUIET), f"none of {', '.join(QUIET)}")
+    return _line(case, lambda e: _has(e, QUIET), f"none of {', '.join(QUIET)}", unwanted=True)
 
 
 @rule("LNX-KERN-006")
 def no_obsolete_arguments(case: Case) -> Answer:
-    return _line(case, lambda e: _has(e, FORBIDDEN), f"none of {', '.join(FORBIDDEN)}")
+    return _line(case, lambda e: _has(e, FORBIDDEN), f"none of {', '.join(FORBIDDEN)}", unwanted=True)
 
 
 @rule("LNX-KERN-007")
@@ -205,8 +205,12 @@ def _serial(case: Case) -> str:
     return "ttyAMA0" if found and found[0] == "aarch64" else "ttyS0"
 
 
-def _line(case: Case, problem: Callable[[boot.Entry], str], good: str) -> Answer:
-    """Ask `problem` of every entry that boots by default; it answers with what is wrong, or nothing."""
+def _line(case: Case, problem: Callable[[boot.Entry], str], good: str, *, unwanted: bool = False) -> Answer:
+    """Ask `problem` of every entry that boots by default; it answers with what is wrong, or nothing.
+
+    `unwanted`: what is wrong are words that are there, otherwise words that are not. A variable of GRUB's
+    whose value only a running machine knows may hold either.
+    """
     found = boot.defaults(case.guest)
     if not found:
         wish = boot.default_grub(case.guest)
@@ -214,8 +218,12 @@ def _line(case: Case, problem: Callable[[boot.Entry], str], good: str) -> Answer
         raise Undecidable(f"no boot configuration with a kernel was found{asked}")
     for entry in found:
         wrong = problem(entry)
+        line = f"`{' '.join(entry.arguments)}`"
+        if entry.unsure and bool(wrong) is not unwanted:
+            names = ", ".join(entry.unsure)
+            raise Undecidable(f"{wrong or good} in {line}, but {entry.where} adds what is not known: {names}")
         if wrong:
-            return unmet(f"{wrong} in `{' '.join(entry.arguments)}`", entry.where)
+            return unmet(f"{wrong} in {line}", entry.where)
     return met(good, found[0].where)
 
 
