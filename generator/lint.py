@@ -17,6 +17,7 @@ from generator.listing_rules import listing
 from generator.load import FieldPath, Invalid, Problem, dotted
 from generator.model import Sku
 from generator.offer_rules import RULES, sku_ids
+from generator.waive_rules import applied, over
 
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])+")
 
@@ -55,7 +56,12 @@ def lint(definitions: list[Definition], profile: str = "strict") -> list[Finding
         for breach in found
     ]
     breaches += _one_owner_per_sku_id(definitions)
-    placed = [_place(definition, breach) for definition, breach in breaches if limits.ask(breach.rule)]
+    placed = [
+        _place(definition, applied(definition.sku.waive, breach))
+        for definition, breach in breaches
+        if limits.ask(breach.rule)
+    ]
+    placed += [_place(one, breach) for one in definitions for breach in over(one.sku.waive)]
     return [finding for _, _, finding in sorted(placed, key=lambda item: (item[0], item[1], item[2].rule))]
 
 

@@ -29,6 +29,7 @@ from generator.listing import Listing
 from generator.offer import Offer, Plan, Port, Properties
 from generator.places import BuildMachine, Gallery
 from generator.places import Storage as Storage
+from generator.waive import Waive
 
 
 class Builder(StrEnum):
@@ -132,6 +133,11 @@ class Sku(Closed):
         None,
         description="An Azure Compute Gallery that gets the version as well; azure-arm only",
         examples=[{"resource_group": "images", "name": "marketplace", "image": "shop-basic"}],
+    )
+    waive: list[Waive] = Field(
+        [],
+        description="Rules that this plan is not held to, each with a reason; every report shows them",
+        examples=[[{"rule": "LNX-SSH-001", "why": "no SSH on this appliance", "until": "2030-01-31"}]],
     )
     listing: Listing | None = Field(
         None,

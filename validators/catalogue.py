@@ -16,8 +16,8 @@ from typing import Any
 from generator.errors import Unusable
 from validators.outcome import GRADERS, Severity
 
-# What a rule judges. The first six are judged on disks, by `vmoffer validate`.
-DISK_SUBJECTS = ("disk", "os-disk", "data-disk", "plan", "linux", "windows")
+# What a rule checks. The first seven are checked on disks, by `vmoffer validate`; `image` on all at once.
+DISK_SUBJECTS = ("image", "disk", "os-disk", "data-disk", "plan", "linux", "windows")
 SUBJECTS = (*DISK_SUBJECTS, "sas", "offer", "listing", "nva")
 PLACES = ("offline", "live", "azure")  # where a rule can be decided
 

@@ -48,7 +48,8 @@ class Answer:
     """`fail` means the rule is not met; the engine makes it a warning where the rule is not mandatory.
 
     `graders` narrows down who would complain (default: all that check the rule), `severity` overrides
-    the rule's own, for rules that weigh more where a property is declared.
+    the rule's own, for rules that weigh more where a property is declared. `elsewhere` goes with undecided:
+    another command, tool or option decides the rule, so that the verdict does not wait for it.
     """
 
     status: Status
@@ -56,6 +57,7 @@ class Answer:
     where: str = ""
     graders: tuple[str, ...] | None = None
     severity: Severity | None = None
+    elsewhere: bool = False
 
 
 def met(evidence: str, where: str = "") -> Answer:
@@ -83,7 +85,13 @@ def skipped(reason: str) -> Answer:
 
 
 def undecided(reason: str, where: str = "") -> Answer:
+    """This command was given all that the rule needs, and could not decide it: a mandatory one is open."""
     return Answer(Status.UNDECIDABLE, reason, where)
+
+
+def elsewhere(reason: str, where: str = "") -> Answer:
+    """Not checked here: `reason` says what another command, tool or option takes to decide it."""
+    return Answer(Status.UNDECIDABLE, reason, where, elsewhere=True)
 
 
 def shown(items: Sequence[str], limit: int = 5) -> str:

@@ -11,12 +11,13 @@ from generator.errors import Unusable
 from generator.generation import Generation
 from validators import catalogue
 from validators.catalogue import DISK_SUBJECTS, Rule
-from validators.check import CHECKS, Answer, Case, skipped, undecided
+from validators.check import CHECKS, Answer, Case, elsewhere, skipped, undecided
 from validators.disk import Disk, Role
 from validators.guest import Undecidable
 from validators.linux import release
 from validators.outcome import GRADERS, Outcome, Severity, Status
 from validators.remote import Place
+from validators.waiver import Waiver, collect, in_force
 
 if TYPE_CHECKING:
     from generator.model import Disk as PlannedDisk
@@ -35,25 +36,65 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
 }
 RULE_SECONDS = 30.0  # for one rule; the slowest takes about a tenth of one second
 EVIDENCE_LIMIT = 2000  # characters
+Verdict = Literal["pass", "fail", "open"]
 WEIGHT = {Severity.RECOMMENDATION: 0, Severity.WARNING: 1, Severity.MANDATORY: 2}
 
 
 @dataclass(frozen=True)
+class Unread:
+    """A disk that was not checked to its end, and the exit status that says whose fault it is.
+
+    3: it cannot be read; 4: a process of ours that read it died, and so did those that replaced it.
+    """
+
+    disk: str
+    reason: str
+    status: Literal[3, 4]
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """Everything a report says. `waived` maps a rule to the reason; `bytes_read` a disk to what it took."""
+    """Everything a report says. `bytes_read` maps a disk to what checking it took."""
 
     disks: tuple[Disk, ...]
     outcomes: tuple[Outcome, ...]
     profile: str
-    waived: Mapping[str, str]
+    waivers: tuple[Waiver, ...]
     sku: Sku | None
     bytes_read: Mapping[Place, int] = field(default_factory=dict)
+    unread: tuple[Unread, ...] = ()
 
     @property
-    def verdict(self) -> Literal["pass", "fail"]:
-        """`fail` if a mandatory rule is not met and not waived."""
-        failed = any(o.status is Status.FAIL and o.rule not in self.waived for o in self.outcomes)
-        return "fail" if failed else "pass"
+    def verdict(self) -> Verdict:
+        """`fail`: a mandatory rule is not met. `open`: one is undecided, or a disk is not read. Else `pass`.
+
+        What is waived, and what another command, tool or option decides, does not count.
+        """
+        waived = in_force(self.waivers)
+        if any(one.status is Status.FAIL and one.rule not in waived for one in self.outcomes):
+            return "fail"
+        return "open" if self.unread or self.undecided else "pass"
+
+    @property
+    def undecided(self) -> list[str]:
+        """Mandatory rules that this command was given enough to decide, and did not; they make it `open`."""
+        return self._mandatory(elsewhere=False)
+
+    @property
+    def not_checked(self) -> list[str]:
+        """Mandatory rules that another command, tool or option decides."""
+        return self._mandatory(elsewhere=True)
+
+    def _mandatory(self, *, elsewhere: bool) -> list[str]:
+        waived = in_force(self.waivers)
+        found = {
+            one.rule
+            for one in self.outcomes
+            if one.status is Status.UNDECIDABLE
+            and one.severity is Severity.MANDATORY
+            and one.elsewhere is elsewhere
+        }
+        return sorted(found - waived.keys())
 
 
 def load_checks() -> Mapping[str, object]:
@@ -87,18 +128,22 @@ def judge(
 
     if profile not in PROFILES:
         raise Unusable(f"there is no profile {profile!r}", hint=f"one of {', '.join(PROFILES)}")
-    waived = {catalogue.find(name).id: why for name, why in (waived or {}).items()}
+    waivers = collect(waived or {}, sku)
     load_checks()
     known = catalogue.rules()  # before the processes are forked, as the checks: once for all of them
     with reading(paths, seconds) as workers:
         meanwhile()
         disks = assign(workers.disks(), sku, generation, role)
         rules = [[rule.id for rule in known.values() if _applies(rule, disk)] for disk in disks]
+        if role != "data":  # what it holds together is asked once, of the first
+            rules[:1] = [
+                [*one, *(rule.id for rule in known.values() if rule.subject == "image")] for one in rules[:1]
+            ]
         found = workers.decide(disks, sku, profile, rules)
         read = workers.bytes_read()
     order = {name: index for index, name in enumerate(known)}
     outcomes = sorted((one for each in found for one in each), key=lambda outcome: order[outcome.rule])
-    return Judgement(disks, tuple(outcomes), profile, waived, sku, read)
+    return Judgement(disks, tuple(outcomes), profile, waivers, sku, read)
 
 
 def assign(
@@ -139,6 +184,8 @@ def _applies(rule: Rule, disk: Disk) -> bool:
         return disk.role == "os" and rule.id in CHECKS
     if rule.subject not in DISK_SUBJECTS:
         return False
+    if rule.subject == "image":
+        return False
     if rule.subject == "disk":
         return True
     if rule.subject == "data-disk":
@@ -175,6 +222,7 @@ def decide(
         fix,
         _bounded(answer.where),
         str(disk.path),
+        answer.elsewhere,
     )
 
 
@@ -188,7 +236,7 @@ def _answer(case: Case, profile: str) -> Answer:
     if profile != "strict" and not case.graders:
         return skipped(f"{profile} does not ask for this")
     if case.rule.offline:
-        return undecided(case.rule.offline)
+        return elsewhere(case.rule.offline)
     check = CHECKS.get(case.rule.id)
     if check is None:
         return undecided("this version does not read it from an image yet")

@@ -11,6 +11,7 @@ from validators.catalogue import SUBJECTS, Rule, source, sources
 from validators.windows import settings
 
 SUBJECT_TITLES = {
+    "image": "The disks of an image together",
     "disk": "Every disk",
     "os-disk": "The OS disk",
     "data-disk": "Data disks",
@@ -42,7 +43,8 @@ INTRODUCTION = """# Rules
 What `vmoffer validate`, `vmoffer lint` and `vmoffer sas check` know. This page is written by
 `vmoffer rules --format markdown`; `vmoffer rules ID` shows one rule in the terminal.
 
-A mandatory rule that is not met makes the verdict `fail`. Graders are those who test images: the
+A mandatory rule that is not met makes the verdict `fail`, one that could not be decided makes it `open`
+([reports](reports.md#the-verdict)). Graders are those who test images: the
 certification **tool**, Microsoft's **lisa** suites, the certification **policy** and its FAQ, and the
 guide of 2015 (**guide-2015**). `--profile strict`, the default, takes the strictest of today's.
 Sources are Microsoft's pages and reports from the field, by short names that the end of the page spells out.

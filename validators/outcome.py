@@ -32,6 +32,7 @@ class Outcome:
     """One rule's answer: `graders` would complain, or do check it where the rule passes.
 
     `where` is a path, a line or a URI; `disk` the path of the disk file that it is on, if there is one.
+    `elsewhere` goes with undecidable: another command, tool or option decides the rule, not this one.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Outcome:
     fix: str = ""
     where: str = ""
     disk: str = ""
+    elsewhere: bool = False
 
     def as_json(self) -> dict[str, object]:
         """The outcome as the report's JSON has it."""

@@ -14,6 +14,7 @@ from generator.errors import NotMet
 from generator.limits import PROFILES
 from generator.lint import Finding, lint, require, unusable
 from generator.load import Invalid
+from validators import waiver
 from validators.catalogue import rules
 
 ROOT = Path(__file__).parent.parent.parent
@@ -274,3 +275,31 @@ def test_a_script_that_names_another_drive_is_a_warning_with_its_line(tmp_path: 
     assert [one.field for one in found] == ["steps[0]", "steps[1]"]
     linux = define(tmp_path, steps=own)
     assert not [one for one in lint([linux]) if one.rule == "WIN-DRIVE-001"]
+
+
+# --- waivers in the definition ---------------------------------------------------------------------------
+def _waived(tmp_path: Path, until: str | None) -> list[Finding]:
+    waive = {"rule": "OFR-VER-001", "why": "agreed", **({"until": until} if until else {})}
+    return lint([define(tmp_path, changed(LINUX, version="1.2", waive=[waive]))])
+
+
+@pytest.mark.parametrize("until", [None, "2999-12-31"])
+def test_a_waiver_of_the_definition_makes_a_broken_rule_a_warning_that_names_it(
+    tmp_path: Path, until: str | None
+) -> None:
+    [found] = _waived(tmp_path, until)
+    assert (found.rule, found.status) == ("OFR-VER-001", "warn")
+    assert "waived" in found.evidence and "agreed" in found.evidence and (until or "") in found.evidence
+
+
+def test_an_expired_waiver_counts_no_longer_and_lint_says_so(tmp_path: Path) -> None:
+    assert _found(_waived(tmp_path, "2020-01-31")) == [
+        ("OFR-VER-001", "fail", "version"),
+        ("OFR-VER-001", "warn", "waive[0]"),
+    ]
+
+
+def test_a_waiver_of_a_rule_that_there_is_none_of_is_found_before_a_build(tmp_path: Path) -> None:
+    definition = define(tmp_path, changed(LINUX, waive=[{"rule": "LNX-SSH-999", "why": "x"}]))
+    [problem] = waiver.unknown(definition)
+    assert problem.field == "waive[0].rule" and "LNX-SSH-001" in str(problem)

@@ -359,6 +359,7 @@ def test_the_summary_names_the_rules_that_are_not_met(
     catalogue(1)
     outcomes = [{"status": one, "rule": f"LNX-{one}"} for one in ("pass", "fail", "warn", "skip")]
     report = {"sku": "shop/p0", "image_version": "1.2.3", "verdict": "fail", "outcomes": outcomes}
+    report["undecided"] = ["LNX-open"]
     script = _script(pipeline("github"), ".verdict")
     assert _run(script, tmp_path, GITHUB_STEP_SUMMARY="none").returncode == 0, "a build that made no report"
     folder = tmp_path / "build/shop/p0/1.2.3"
@@ -367,7 +368,7 @@ def test_the_summary_names_the_rules_that_are_not_met(
     done = _run(script, tmp_path, GITHUB_STEP_SUMMARY="summary")
     assert done.returncode == 0, done.stderr
     told = (tmp_path / "summary").read_text()
-    assert told == "### shop/p0 1.2.3: fail\n- fail LNX-fail\n- warn LNX-warn\n\n"
+    assert told == "### shop/p0 1.2.3: fail\n- fail LNX-fail\n- warn LNX-warn\n- not decided LNX-open\n\n"
 
 
 def test_the_summary_and_the_artifacts_hold_no_signature(

@@ -23,7 +23,7 @@ def version(
 ) -> document.Document:
     found = os_disk(files, **disk)
     outcomes: list[Outcome] = [decide(rule, found) for rule in rules]
-    return document.build(Judgement((found,), tuple(outcomes), "strict", {}, None))
+    return document.build(Judgement((found,), tuple(outcomes), "strict", (), None))
 
 
 def compared(old: document.Document, new: document.Document) -> tuple[Difference, dict[str, Change]]:

@@ -12,9 +12,10 @@ from images import GIB, MemoryBlocks, decide, os_disk, sku
 from generator.errors import Unusable
 from generator.model import Generation
 from validators import engine
+from validators import waiver as waivers
 from validators.check import CHECKS, Answer, Case, unmet
 from validators.disk import Disk
-from validators.engine import Judgement, assign
+from validators.engine import Judgement, Unread, assign
 from validators.outcome import Outcome, Severity, Status
 
 
@@ -23,7 +24,7 @@ def data_disk(name: str) -> Disk:
 
 
 def judgement(*outcomes: Outcome, waived: dict[str, str] | None = None) -> Judgement:
-    return Judgement((os_disk(),), outcomes, "strict", waived or {}, None)
+    return Judgement((os_disk(),), outcomes, "strict", waivers.collect(waived or {}, None), None)
 
 
 def outcome(status: Status = Status.FAIL, evidence: str = "e", rule: str = "LNX-SSH-001") -> Outcome:
@@ -98,7 +99,9 @@ def test_a_rule_that_is_undecidable_offline_says_why() -> None:
 
 
 def test_only_mandatory_rules_that_nobody_waived_fail_the_image() -> None:
-    assert judgement(outcome(Status.WARN), outcome(Status.UNDECIDABLE)).verdict == "pass"
+    assert judgement(outcome(Status.WARN)).verdict == "pass"
+    lesser = replace(outcome(Status.UNDECIDABLE), severity=Severity.WARNING)
+    assert judgement(lesser).verdict == "pass"
     assert judgement(outcome()).verdict == "fail"
     assert judgement(outcome(), waived={"LNX-SSH-001": "locked down"}).verdict == "pass"
 
@@ -115,3 +118,41 @@ def test_a_guest_that_cannot_be_read_leaves_its_rules_undecidable() -> None:
     nothing = replace(os_disk(system=None, roots=()), guest=None, reason="LUKS", blocks=MemoryBlocks(GIB))
     found = decide("LNX-SSH-001", nothing)
     assert (found.status, found.evidence) == (Status.UNDECIDABLE, "LUKS")
+
+
+# --- the verdict `open` ----------------------------------------------------------------------------------
+def test_a_mandatory_rule_that_was_not_decided_makes_the_verdict_open() -> None:
+    undecided = outcome(Status.UNDECIDABLE, rule="LNX-KERN-001")
+    assert judgement(undecided).verdict == "open"
+    assert judgement(undecided).undecided == ["LNX-KERN-001"]
+    assert judgement(undecided, outcome()).verdict == "fail"
+    assert judgement(undecided, waived={"LNX-KERN-001": "its root is encrypted"}).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    "rule", ["DSK-BLOB-001", "LNX-PATCH-001", "LNX-MAL-001", "LNX-LOG-001", "LNX-RES-001"]
+)
+def test_a_rule_that_another_command_decides_leaves_the_verdict_alone(rule: str) -> None:
+    found = decide(rule, os_disk())
+    assert (found.status, found.elsewhere) == (Status.UNDECIDABLE, True)
+    assert judgement(found).verdict == "pass"
+    listed = [rule] if found.severity is Severity.MANDATORY else []
+    assert (judgement(found).undecided, judgement(found).not_checked) == ([], listed)
+
+
+def test_a_disk_that_was_not_read_is_never_a_pass() -> None:
+    unread = replace(judgement(), unread=(Unread("os.vhd", "killed", 4),))
+    assert unread.verdict == "open"
+    assert replace(unread, outcomes=(outcome(),)).verdict == "fail"
+
+
+def test_what_a_check_cannot_read_is_open_and_not_elsewhere() -> None:
+    nothing = replace(os_disk(system=None, roots=()), guest=None, reason="LUKS", blocks=MemoryBlocks(GIB))
+    assert not decide("LNX-SSH-001", nothing).elsewhere
+
+
+def test_an_image_without_a_recognised_os_disk_is_open() -> None:
+    alone = decide("DSK-OS-002", data_disk("a.vhd"))
+    assert (alone.status, alone.severity, alone.elsewhere) == (Status.UNDECIDABLE, Severity.MANDATORY, False)
+    assert "no disk was recognised" in alone.evidence and "--role data" in alone.evidence
+    assert decide("DSK-OS-002", os_disk()).status is Status.PASS

@@ -17,11 +17,12 @@ from xml.etree import ElementTree
 import jsonschema
 import junitparser
 import pytest
-from images import NAME, ROOT, os_disk
+from images import NAME, ROOT, os_disk, sku
 from rich.console import Console
 
-from validators import catalogue
-from validators.engine import Judgement
+from generator.errors import Unusable
+from validators import catalogue, waiver
+from validators.engine import Judgement, Unread
 from validators.filesystems import Content
 from validators.outcome import Outcome, Severity, Status
 from validators.partitions import Partition
@@ -44,8 +45,10 @@ def outcome(
     return replace(made, **changes)
 
 
-def made(*outcomes: Outcome, waived: dict[str, str] | None = None) -> Document:
-    return document.build(Judgement((os_disk(),), outcomes, "strict", waived or {}, None))
+def made(*outcomes: Outcome, waived: dict[str, str] | None = None, **asked: bool) -> Document:
+    return document.build(
+        Judgement((os_disk(),), outcomes, "strict", waiver.collect(waived or {}, None), None), **asked
+    )
 
 
 def every_status() -> Document:
@@ -60,7 +63,8 @@ def hostile() -> Document:
     disk = os_disk(name=HOSTILE.replace("/", "_"), partitions=(ROOT, bad))
     disk = replace(disk, reason=HOSTILE)
     said = outcome(evidence=HOSTILE, where=HOSTILE, fix=HOSTILE, disk=str(disk.path))
-    return document.build(Judgement((disk,), (said,), "strict", {"LNX-SSH-001": HOSTILE}, None))
+    waived = waiver.collect({"LNX-SSH-001": HOSTILE}, None)
+    return document.build(Judgement((disk,), (said,), "strict", waived, None))
 
 
 # --- the document ----------------------------------------------------------------------------------------
@@ -83,21 +87,145 @@ def test_an_outcome_names_its_rule_its_disk_and_the_place_on_it() -> None:
             "fix": "f",
             "disk": f"/images/{NAME}",
             "where": "/etc/w",
+            "elsewhere": False,
         }
     ]
 
 
 def test_the_os_disk_comes_first_then_the_data_disks_by_lun() -> None:
     data = [replace(os_disk(name=f"data-{lun}.vhd", role="data", system=None), lun=lun) for lun in (10, 2)]
-    found = document.build(Judgement((*data, os_disk()), (), "strict", {}, None))
+    found = document.build(Judgement((*data, os_disk()), (), "strict", (), None))
     assert [disk["lun"] for disk in found["disks"]] == [None, 2, 10]
     assert found["disks"][0]["role"] == "os"
 
 
-def test_mandatory_rules_that_could_not_be_decided_are_listed() -> None:
-    found = made(outcome(Status.UNDECIDABLE), outcome(Status.UNDECIDABLE, rule="LNX-PATCH-001"))
-    assert (found["verdict"], found["undecided"]) == ("pass", ["LNX-SSH-001"])
-    assert shown(found).rstrip().endswith("not decided although mandatory: LNX-SSH-001")
+# --- the verdict `open`, in every format -----------------------------------------------------------------
+def open_document(**asked: bool) -> Document:
+    """One mandatory rule that could have been decided and was not, and two that are decided elsewhere."""
+    said = [outcome(Status.PASS, rule="LNX-KERN-001"), outcome(Status.UNDECIDABLE, "encrypted")]
+    for rule in ("LNX-PATCH-001", "DSK-BLOB-001"):
+        said.append(outcome(Status.UNDECIDABLE, "not in the image", rule=rule, elsewhere=True))
+    return made(*said, **asked)
+
+
+def test_one_undecided_mandatory_rule_is_open_in_json() -> None:
+    found = json.loads(document.to_json(open_document()))
+    assert (found["schema_version"], found["verdict"]) == (2, "open")
+    assert (found["undecided"], found["not_checked"]) == (["LNX-SSH-001"], ["DSK-BLOB-001", "LNX-PATCH-001"])
+    assert found["summary"] == {"pass": 1, "undecidable": 1}
+    jsonschema.validate(found, json.loads((DOCS / "report.schema.json").read_text()))
+
+
+def test_one_undecided_mandatory_rule_is_open_in_the_terminal() -> None:
+    said = shown(open_document())
+    assert "OPEN (strict): 1 undecidable, 1 met\n" in said and "PASS" not in said
+    assert "open: mandatory and not decided: LNX-SSH-001\n" in said
+    [line] = [line for line in said.splitlines() if "DSK-BLOB-001" in line or "LNX-PATCH-001" in line]
+    assert line.startswith("not checked here (2): LNX-PATCH-001, DSK-BLOB-001;")
+
+
+def test_one_undecided_mandatory_rule_is_open_on_the_page() -> None:
+    source = html.render(open_document())
+    page = Page(source)
+    words = " ".join(page.words.split())
+    assert '<header class="open">' in source and "<title>OPEN: " in source and "PASS" not in words
+    assert "No mandatory rule is broken, and 1 could not be decided." in words
+    assert words.count("DSK-BLOB-001") == 1 and "Not checked here" in words
+    assert [facts["data-status"] for _, facts in page.elements if "data-status" in facts] == [
+        "undecidable",
+        "pass",
+    ]
+
+
+def test_one_undecided_mandatory_rule_is_open_in_junit() -> None:
+    (suite,) = junitparser.JUnitXml.fromstring(junit.render(open_document()).encode())
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (3, 0, 0, 2)
+    assert {one.name: one.value for one in suite.properties()} == {"verdict": "open"}
+    assert "open: mandatory and not decided: LNX-SSH-001" in junit.render(open_document())
+    messages = {case.name: case.result[0].message for case in suite if case.result}
+    assert messages["LNX-SSH-001 sshd keeps quiet connections alive"].startswith("open: ")
+    assert messages["not checked here"] == "LNX-PATCH-001, DSK-BLOB-001"
+    (asked,) = junitparser.JUnitXml.fromstring(junit.render(open_document(require_decided=True)).encode())
+    assert (asked.tests, asked.errors, asked.skipped) == (3, 2, 0)
+
+
+def test_one_undecided_mandatory_rule_is_open_in_sarif() -> None:
+    run = sarif_of(open_document())
+    assert run["properties"]["verdict"] == "open"
+    assert [(one["ruleId"], one["kind"], one["level"]) for one in run["results"]] == [
+        ("LNX-SSH-001", "open", "none")
+    ]
+    told = [
+        (one["level"], one["message"]["text"]) for one in run["invocations"][0]["toolExecutionNotifications"]
+    ]
+    assert told[0] == ("warning", "open: mandatory and not decided: LNX-SSH-001")
+    assert told[1][0] == "note" and "DSK-BLOB-001" in told[1][1]
+
+
+def test_one_undecided_mandatory_rule_is_status_0_and_1_where_decisions_are_required() -> None:
+    assert document.exit_status(open_document()) == 0
+    assert document.exit_status(open_document(require_decided=True)) == 1
+    only_elsewhere = outcome(Status.UNDECIDABLE, rule="LNX-PATCH-001", elsewhere=True)
+    assert document.exit_status(made(only_elsewhere)) == 0
+    assert document.exit_status(made(only_elsewhere, require_decided=True)) == 1
+    assert document.exit_status(made(outcome(Status.PASS), require_decided=True)) == 0
+    waived = made(only_elsewhere, waived={"LNX-PATCH-001": "built from today's mirror"}, require_decided=True)
+    assert document.exit_status(waived) == 0
+
+
+@pytest.mark.parametrize("status", [3, 4])
+def test_a_disk_that_was_not_read_is_open_in_every_format_and_has_its_exit_status(status: Any) -> None:
+    disk = os_disk()
+    unread = (Unread(str(disk.path), "ended by SIGKILL", status),)
+    found = document.build(Judgement((disk,), (outcome(),), "strict", (), None, {}, unread))
+    assert document.exit_status(found) == status
+    found = document.build(Judgement((disk,), (outcome(Status.PASS),), "strict", (), None, {}, unread))
+    assert (found["verdict"], document.exit_status(found)) == ("open", status)
+    assert f"open: {NAME} was not read: ended by SIGKILL" in shown(found)
+    assert "1 disk could not be read" in " ".join(Page(html.render(found)).words.split())
+    (suite,) = junitparser.JUnitXml.fromstring(junit.render(found).encode())
+    assert (suite.tests, suite.errors) == (2, 1)
+    assert sarif_of(found)["invocations"][0]["executionSuccessful"] is False
+
+
+# --- waivers ---------------------------------------------------------------------------------------------
+def with_waiver(until: str, status: Status = Status.FAIL) -> Document:
+    """The document of a plan whose definition waives the rule that is not met."""
+    plan = sku(waive=[{"rule": "LNX-SSH-001", "why": "no SSH on it", "until": until}])
+    waivers = waiver.collect({}, plan)
+    return document.build(Judgement((os_disk(),), (outcome(status),), "strict", waivers, plan))
+
+
+@pytest.mark.parametrize("status", [Status.FAIL, Status.UNDECIDABLE])
+def test_a_waiver_of_the_definition_holds_until_its_day_and_every_format_shows_it(status: Status) -> None:
+    found = with_waiver("2999-12-31", status)
+    assert (found["verdict"], document.exit_status(found)) == ("pass", 0)
+    [told] = found["waivers"]
+    assert told == {"rule": "LNX-SSH-001", "why": "no SSH on it", "until": "2999-12-31", "expired": False}
+    assert "waived: LNX-SSH-001 until 2999-12-31: no SSH on it" in shown(found)
+    assert "no SSH on it (until 2999-12-31)" in " ".join(Page(html.render(found)).words.split())
+    assert "waived: no SSH on it" in junit.render(found) and "until 2999-12-31" in junit.render(found)
+    [result] = sarif_of(found)["results"]
+    assert result["suppressions"][0]["justification"] == "no SSH on it"
+
+
+def test_an_expired_waiver_counts_no_longer_and_every_format_says_so() -> None:
+    found = with_waiver("2020-01-31")
+    assert (found["verdict"], found["waivers"][0]["expired"]) == ("fail", True)
+    line = "waiver expired: LNX-SSH-001 until 2020-01-31: no SSH on it; the rule counts again"
+    assert line in shown(found) and line in junit.render(found)
+    assert "expired on 2020-01-31" in html.render(found) and "(waived)" not in html.render(found)
+    run = sarif_of(found)
+    assert line in [one["message"]["text"] for one in run["invocations"][0]["toolExecutionNotifications"]]
+    assert "suppressions" not in run["results"][0]
+
+
+def test_a_waiver_that_is_given_replaces_that_of_the_definition() -> None:
+    plan = sku(waive=[{"rule": "LNX-SSH-001", "why": "old", "until": "2020-01-31"}])
+    [found] = waiver.collect({"lnx-ssh-001": "new"}, plan)
+    assert (found.rule, found.why, found.until, found.expired) == ("LNX-SSH-001", "new", None, False)
+    with pytest.raises(Unusable, match="no rule"):
+        waiver.collect({}, sku(waive=[{"rule": "LNX-SSH-999", "why": "x"}]))
 
 
 # --- text ------------------------------------------------------------------------------------------------
@@ -241,7 +369,7 @@ def test_partitions_are_listed_as_they_lie_with_their_types_in_words() -> None:
     reserved = Partition(4, GIB, GIB, "E3C9E316-0B5C-4DB8-817D-F92DF00215AE", "", Content("blank"))
     strange = Partition(2, 3 * GIB, GIB, "00000000-0000-0000-0000-00000000ABCD", "", Content("unknown"))
     disk = os_disk(partitions=(windows, reserved, strange), size=4 * GIB)
-    found = document.build(Judgement((disk,), (), "strict", {}, None))
+    found = document.build(Judgement((disk,), (), "strict", (), None))
     words = Page(html.render(found)).words
     places = [words.index(name) for name in ("Microsoft reserved", "Basic data", strange.type)]
     assert places == sorted(places)
@@ -251,7 +379,7 @@ def test_partitions_are_listed_as_they_lie_with_their_types_in_words() -> None:
 
 def test_volumes_inside_lvm_are_listed_by_name() -> None:
     inner = Partition(1001, 0, 20 * GIB, "logical", "rhel/root", Content("xfs", "", "system"))
-    found = document.build(Judgement((replace(os_disk(), logical=(inner,)),), (), "strict", {}, None))
+    found = document.build(Judgement((replace(os_disk(), logical=(inner,)),), (), "strict", (), None))
     [volume] = found["disks"][0]["logical_volumes"]
     assert volume == {"name": "rhel/root", "size_bytes": 20 * GIB, "content": "xfs", "label": "system"}
     assert "system, rhel/root" in Page(html.render(found)).words
@@ -321,7 +449,7 @@ def disk_facts(*spans: tuple[int, int, str], size: int = 30 * GIB) -> DiskFacts:
         for number, (start, length, kind) in enumerate(spans, 1)
     )
     found = os_disk(partitions=parts, size=size)
-    return document.build(Judgement((found,), (), "strict", {}, None))["disks"][0]
+    return document.build(Judgement((found,), (), "strict", (), None))["disks"][0]
 
 
 def test_partitions_are_drawn_in_their_order_with_the_free_space_between() -> None:

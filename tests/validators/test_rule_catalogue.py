@@ -21,7 +21,6 @@ OUT_OF_REACH = {"LNX-MAL-001"}
 
 def test_the_catalogue_has_exactly_the_published_ids() -> None:
     assert sorted(catalogue.rules()) == sorted(PUBLISHED)
-    assert len(PUBLISHED) == 161
 
 
 def test_every_rule_that_can_be_decided_offline_is_and_every_other_says_why_not() -> None:
@@ -43,12 +42,12 @@ def test_a_rule_is_decidable_where_it_was_published_to_be() -> None:
 
 def test_the_catalogue_counts_what_decides_its_rules() -> None:
     shown = explain.table(list(catalogue.rules().values())).splitlines()
-    assert len(shown) == 162
+    assert len(shown) == len(PUBLISHED) + 1
     numbers = [int(number) for number in re.findall(r"\d+", shown[-1])]  # all, image, definition, URI, rest
-    assert numbers[0] == 161
+    assert numbers[0] == len(PUBLISHED)
     assert numbers[2:4] == [14, 9], "OFR and LST from the definition, SAS from the URI"
     # OFR-PROP-001 is decided from the definition and from the image.
-    assert sum(numbers[1:]) == 162
+    assert sum(numbers[1:]) == len(PUBLISHED) + 1
 
 
 def test_every_check_belongs_to_a_rule_and_to_none_that_is_undecidable_offline() -> None:

@@ -10,6 +10,14 @@ import pytest
 from vmoffer.cli import run
 
 MIB = 1 << 20
+DEFINITION = """\
+publisher: contoso
+offer: {id: shop, title: Shop}
+plan: {id: basic, title: Basic, summary: Small.}
+version: 1.0.0
+os: {family: linux, distribution: debian, version: "12", friendly_name: Debian 12}
+base: {qemu: {recipe: debian-12}}
+"""
 
 
 @pytest.fixture
@@ -26,8 +34,47 @@ def blank(tmp_path: Path) -> Path:
 
 
 def test_a_good_data_disk_passes(blank: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["validate", str(blank)]) == 0
+    assert run(["validate", str(blank), "--role", "data"]) == 0
     assert "PASS (strict)" in capsys.readouterr().out
+
+
+def test_a_disk_that_nobody_recognises_or_calls_a_data_disk_is_no_plain_pass(
+    blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["validate", str(blank)]) == 0
+    shown = capsys.readouterr().out
+    assert "OPEN (strict)" in shown and "PASS" not in shown
+    assert "open: mandatory and not decided: DSK-OS-002" in shown
+    assert run(["validate", str(blank), "--require-decided"]) == 1
+
+
+def test_what_another_command_decides_is_one_line_and_waived_or_required(
+    blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["validate", str(blank), str(blank), "--role", "data"]
+    assert run(arguments) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if "DSK-BLOB-001" in line] == [
+        "not checked here (1): DSK-BLOB-001; "
+        "`vmoffer rules ID` says which command, tool or option decides each"
+    ]
+    assert run([*arguments, "--require-decided"]) == 1
+    waived = ["--waive", "DSK-BLOB-001", "--why", "checked by sas check"]
+    assert run([*arguments, "--require-decided", *waived]) == 0
+
+
+@pytest.mark.parametrize(("until", "status"), [("2999-12-31", 0), ("2020-01-31", 1)])
+def test_a_waiver_in_the_definition_counts_until_its_day(
+    until: str, status: int, blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    definition = blank.parent / "shop.yaml"
+    definition.write_text(
+        f"{DEFINITION}waive:\n  - {{rule: DSK-BLOB-002, why: renamed on upload, until: {until}}}\n"
+    )
+    odd = blank.rename(blank.with_name("odd.name.vhd.bak"))
+    assert run(["validate", str(odd), "--role", "data", "--sku", str(definition)]) == status
+    said = capsys.readouterr().out
+    assert f"until {until}: renamed on upload" in said
+    assert ("waiver expired: DSK-BLOB-002" in said) is (status == 1)
 
 
 def test_a_mandatory_failure_is_status_1_and_json_is_all_of_stdout(
@@ -74,7 +121,7 @@ def test_a_waiver_with_a_reason_passes_and_is_recorded(
     capsys.readouterr()
     assert run(["validate", str(odd), *arguments]) == 0
     assert json.loads(capsys.readouterr().out)["waivers"] == [
-        {"rule": "DSK-BLOB-002", "why": "renamed on upload"}
+        {"rule": "DSK-BLOB-002", "why": "renamed on upload", "until": None, "expired": False}
     ]
 
 

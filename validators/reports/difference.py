@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from typing_extensions import TypedDict
 
+from validators.engine import Verdict
 from validators.reports.document import DiskFacts, Document, OutcomeFacts, StatusName
 from validators.reports.text import printable
 
@@ -51,7 +52,7 @@ class FactChange(TypedDict):
 
 class Version(TypedDict):
     path: str
-    verdict: Literal["pass", "fail"]
+    verdict: Verdict
 
 
 class Difference(TypedDict):

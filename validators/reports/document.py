@@ -13,11 +13,12 @@ from typing_extensions import TypedDict  # pydantic wants this one before Python
 
 from validators import catalogue
 from validators.disk import Disk
-from validators.engine import Judgement
-from validators.outcome import Outcome, Severity, Status
+from validators.engine import Judgement, Verdict
+from validators.outcome import Outcome, Status
 
 StatusName = Literal["pass", "warn", "fail", "skip", "undecidable"]
 SeverityName = Literal["mandatory", "warning", "recommendation"]
+SCHEMA_VERSION: Literal[2] = 2  # 1 had no verdict `open`, no `not_checked`, `unread` and `elsewhere`
 
 
 class ToolFacts(TypedDict):
@@ -25,11 +26,21 @@ class ToolFacts(TypedDict):
     version: str
 
 
-class Waiver(TypedDict):
-    """A rule that does not fail the image, and the reason somebody gave."""
+class WaiverFacts(TypedDict):
+    """A rule that does not fail the image, why, and the last day (UTC) of that; `expired`: it is over."""
 
     rule: str
     why: str
+    until: str | None
+    expired: bool
+
+
+class UnreadFacts(TypedDict):
+    """A disk that was not checked to its end: `status` 3, it cannot be read; 4, a fault of vmoffer."""
+
+    disk: str
+    reason: str
+    status: Literal[3, 4]
 
 
 class PartitionFacts(TypedDict):
@@ -74,7 +85,10 @@ class DiskFacts(TypedDict):
 
 
 class OutcomeFacts(TypedDict):
-    """What one rule says about the disk at the path `disk`; `where` is a place inside it, if there is one."""
+    """What one rule says about the disk at the path `disk`; `where` is a place inside it, if there is one.
+
+    `elsewhere` goes with undecidable: another command, tool or option decides the rule.
+    """
 
     rule: str
     title: str
@@ -85,12 +99,20 @@ class OutcomeFacts(TypedDict):
     fix: str
     disk: str
     where: str
+    elsewhere: bool
 
 
 class Document(TypedDict):
-    """`undecided`: mandatory rules that an image can usually answer and this one did not."""
+    """`undecided`: mandatory rules that this command could have decided and did not; they make it `open`.
 
-    verdict: Literal["pass", "fail"]
+    `not_checked`: mandatory rules that another command, tool or option decides. `require_decided`: whether
+    both are asked for, so that the exit status is 1 while there are any. `summary` leaves out
+    what is elsewhere.
+    """
+
+    schema_version: Literal[2]
+    verdict: Verdict
+    require_decided: bool
     profile: str
     sku: str | None
     image_version: str | None
@@ -98,26 +120,42 @@ class Document(TypedDict):
     tool: ToolFacts
     summary: dict[StatusName, int]
     undecided: list[str]
-    waivers: list[Waiver]
+    not_checked: list[str]
+    unread: list[UnreadFacts]
+    waivers: list[WaiverFacts]
     disks: list[DiskFacts]
     outcomes: list[OutcomeFacts]
 
 
-def build(judgement: Judgement) -> Document:
+def build(judgement: Judgement, *, require_decided: bool = False) -> Document:
     """The document of one judgement."""
-    count = Counter(outcome.status for outcome in judgement.outcomes)
+    count = Counter(outcome.status for outcome in judgement.outcomes if not outcome.elsewhere)
     # The OS disk first, then by LUN, however the shell ordered the files.
     disks = sorted(judgement.disks, key=lambda disk: (disk.role != "os", disk.lun or 0))
     return {
+        "schema_version": SCHEMA_VERSION,
         "verdict": judgement.verdict,
+        "require_decided": require_decided,
         "profile": judgement.profile,
         "sku": judgement.sku.id if judgement.sku else None,
         "image_version": judgement.sku.version if judgement.sku else None,
         "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "tool": {"name": "vmoffer", "version": metadata.version("vmoffer")},
         "summary": {status.value: count[status] for status in Status if count[status]},
-        "undecided": _undecided(judgement),
-        "waivers": [{"rule": name, "why": why} for name, why in sorted(judgement.waived.items())],
+        "undecided": judgement.undecided,
+        "not_checked": judgement.not_checked,
+        "unread": [
+            {"disk": one.disk, "reason": one.reason, "status": one.status} for one in judgement.unread
+        ],
+        "waivers": [
+            {
+                "rule": one.rule,
+                "why": one.why,
+                "until": one.until.isoformat() if one.until else None,
+                "expired": one.expired,
+            }
+            for one in judgement.waivers
+        ],
         "disks": [_disk(disk, judgement.bytes_read.get(disk.path)) for disk in disks],
         "outcomes": [_outcome(outcome) for outcome in judgement.outcomes],
     }
@@ -140,17 +178,22 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _undecided(judgement: Judgement) -> list[str]:
-    rules = catalogue.rules()
-    return sorted(
-        {
-            outcome.rule
-            for outcome in judgement.outcomes
-            if outcome.status is Status.UNDECIDABLE
-            and outcome.severity is Severity.MANDATORY
-            and not rules[outcome.rule].offline
-        }
-    )
+def exit_status(document: Document) -> int:
+    """0, or why not: 1 a rule is not met, or not decided where that is asked for; 3, 4 a disk is not read."""
+    if document["unread"]:
+        return max(one["status"] for one in document["unread"])
+    left_open = document["require_decided"] and (document["undecided"] or document["not_checked"])
+    return 1 if document["verdict"] == "fail" or left_open else 0
+
+
+def waived(document: Document) -> dict[str, str]:
+    """Rule → why, of the waivers that hold today."""
+    return {one["rule"]: one["why"] for one in document["waivers"] if not one["expired"]}
+
+
+def elsewhere(document: Document) -> list[str]:
+    """The rules that another command, tool or option decides, whatever they weigh; each once."""
+    return list(dict.fromkeys(one["rule"] for one in document["outcomes"] if one["elsewhere"]))
 
 
 def _outcome(outcome: Outcome) -> OutcomeFacts:
@@ -164,6 +207,7 @@ def _outcome(outcome: Outcome) -> OutcomeFacts:
         "fix": outcome.fix,
         "disk": outcome.disk,
         "where": outcome.where,
+        "elsewhere": outcome.elsewhere,
     }
 
 

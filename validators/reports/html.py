@@ -12,7 +12,7 @@ from validators.catalogue import SUBJECTS
 from validators.explain import SUBJECT_TITLES
 from validators.outcome import GRADERS
 from validators.partition_types import TYPES
-from validators.reports.document import Document, OutcomeFacts
+from validators.reports.document import Document, OutcomeFacts, elsewhere, waived
 from validators.reports.partmap import COLOURS, OTHER, pieces
 from validators.reports.text import SEVERITIES, TITLES, name, printable, size
 
@@ -44,7 +44,8 @@ def render(document: Document) -> str:
         groups=list(_groups(document)),
         graders=[one for one in GRADERS if any(one in found["graders"] for found in document["outcomes"])],
         rules=catalogue.rules(),
-        waived={waiver["rule"]: waiver["why"] for waiver in document["waivers"]},
+        waived=waived(document),
+        elsewhere=elsewhere(document),
         style=Markup(style),  # noqa: S704 - ours, as is the script
         script=Markup(script),  # noqa: S704
         policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}",
@@ -56,7 +57,11 @@ def _groups(document: Document) -> Iterator[tuple[str, list[OutcomeFacts]]]:
     order = list(TITLES)
     rules = catalogue.rules()
     for subject in SUBJECTS:
-        found = [one for one in document["outcomes"] if rules[one["rule"]].subject == subject]
+        found = [
+            one
+            for one in document["outcomes"]
+            if rules[one["rule"]].subject == subject and not one["elsewhere"]
+        ]
         if found:
             found.sort(key=lambda one: (order.index(one["status"]), SEVERITIES.index(one["severity"])))
             yield SUBJECT_TITLES[subject], found

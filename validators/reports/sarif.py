@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from validators import catalogue, explain
 from validators.catalogue import Rule
-from validators.reports.document import Document, OutcomeFacts
-from validators.reports.text import name, place, printable
+from validators.reports.document import Document, OutcomeFacts, waived
+from validators.reports.text import name, notes, place, printable
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"mandatory": "error", "warning": "warning", "recommendation": "note"}
@@ -19,10 +19,13 @@ SHOWN = ("fail", "warn", "undecidable")  # what is met or does not apply is no f
 
 
 def render(document: Document) -> str:
-    """One run with a result per finding; undecidable ones are of the kind `open`, waived ones suppressed."""
-    found = [outcome for outcome in document["outcomes"] if outcome["status"] in SHOWN]
+    """One run with a result per finding; undecidable ones are of the kind `open`, waived ones suppressed.
+
+    What opens the verdict, waivers, and what another command decides are notifications of the run.
+    """
+    found = [one for one in document["outcomes"] if one["status"] in SHOWN and not one["elsewhere"]]
     rules = list(dict.fromkeys(outcome["rule"] for outcome in found))
-    waived = {waiver["rule"]: waiver["why"] for waiver in document["waivers"]}
+    reasons = waived(document)
     disks = {disk["path"]: index for index, disk in enumerate(document["disks"])}
     tool = document["tool"]
     generations = [disk["generation"] for disk in document["disks"] if disk["generation"]]
@@ -37,7 +40,19 @@ def render(document: Document) -> str:
             }
         },
         "automationDetails": {"id": "/".join(names)},
-        "invocations": [{"executionSuccessful": True, "endTimeUtc": document["created"]}],
+        "invocations": [
+            {
+                "executionSuccessful": not document["unread"],
+                "endTimeUtc": document["created"],
+                "toolExecutionNotifications": [
+                    {
+                        "level": "warning" if line.startswith("open:") else "note",
+                        "message": {"text": printable(line)},
+                    }
+                    for line in notes(document)
+                ],
+            }
+        ],
         "artifacts": [
             {
                 "location": {"uri": _uri(disk["path"])},
@@ -48,7 +63,7 @@ def render(document: Document) -> str:
             for disk in document["disks"]
         ],
         "results": [
-            _result(one, rules.index(one["rule"]), document, disks.get(one["disk"], -1), waived)
+            _result(one, rules.index(one["rule"]), document, disks.get(one["disk"], -1), reasons)
             for one in found
         ],
         "properties": {"verdict": document["verdict"], "profile": document["profile"]},
@@ -75,7 +90,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _result(
-    outcome: OutcomeFacts, rule: int, document: Document, disk: int, waived: dict[str, str]
+    outcome: OutcomeFacts, rule: int, document: Document, disk: int, reasons: dict[str, str]
 ) -> dict[str, Any]:
     open_question = outcome["status"] == "undecidable"
     fix = f" Fix: {outcome['fix']}" if outcome["fix"] else ""
@@ -96,9 +111,9 @@ def _result(
         if outcome["where"]:
             inside = {"fullyQualifiedName": printable(outcome["where"]), "kind": "resource"}
             result["locations"][0]["logicalLocations"] = [inside]
-    if outcome["rule"] in waived:
+    if outcome["rule"] in reasons:
         result["suppressions"] = [
-            {"kind": "external", "status": "accepted", "justification": printable(waived[outcome["rule"]])}
+            {"kind": "external", "status": "accepted", "justification": printable(reasons[outcome["rule"]])}
         ]
     return result
 

@@ -7,7 +7,15 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from validators.reports.document import DiskFacts, Document, OutcomeFacts, StatusName
+from validators.reports.document import (
+    DiskFacts,
+    Document,
+    OutcomeFacts,
+    StatusName,
+    WaiverFacts,
+    elsewhere,
+    waived,
+)
 
 STYLES: dict[StatusName, str] = {
     "fail": "bold red",
@@ -24,31 +32,52 @@ TITLES: dict[StatusName, str] = {
     "pass": "Met",
     "skip": "Not applicable",
 }
+VERDICTS: dict[str, StatusName] = {"fail": "fail", "open": "undecidable", "pass": "pass"}  # in whose style
 SEVERITIES = ("mandatory", "warning", "recommendation")
 
 
 def write(document: Document, console: Console, *, full: bool = False) -> None:
     """Failures with their fix first; `full` adds what is met and skipped."""
-    waived = {waiver["rule"]: waiver["why"] for waiver in document["waivers"]}
+    reasons = waived(document)
     for disk in document["disks"]:
         _line(console, disk_title(disk), "bold")
         if "://" in disk["path"] and disk["bytes_read"] is not None:
             part = disk["bytes_read"] / (disk["file_bytes"] or 1)
             _line(console, f"  {size(disk['bytes_read'])} of it were read over the network ({part:.2%})", "")
     for status in list(TITLES)[: None if full else 3]:
-        found = [outcome for outcome in document["outcomes"] if outcome["status"] == status]
+        found = [one for one in document["outcomes"] if one["status"] == status and not one["elsewhere"]]
         if found:
             console.print()
             _line(console, f"{TITLES[status]} ({len(found)})", STYLES[status])
         for outcome in in_order(found):
-            _outcome(console, outcome, waived.get(outcome["rule"]))
+            _outcome(console, outcome, reasons.get(outcome["rule"]))
     console.print()
-    passed: StatusName = "warn" if document["undecided"] else "pass"
-    style = STYLES["fail" if document["verdict"] == "fail" else passed]
+    style = STYLES[VERDICTS[document["verdict"]]]
     _line(console, f"{document['verdict'].upper()} ({document['profile']}): {counts(document)}", style)
+    for line in notes(document):
+        _line(console, line, style if line.startswith("open:") else "")
+
+
+def notes(document: Document) -> list[str]:
+    """What goes with the verdict, a line each: unread disks, open rules, waivers, what is not checked."""
+    found = [f"open: {name(one['disk'])} was not read: {one['reason']}" for one in document["unread"]]
     if document["undecided"]:
-        names = ", ".join(document["undecided"])
-        _line(console, f"not decided although mandatory: {names}", STYLES["undecidable"])
+        found.append(f"open: mandatory and not decided: {', '.join(document['undecided'])}")
+    found += [waiver_line(one) for one in document["waivers"]]
+    if others := elsewhere(document):
+        found.append(
+            f"not checked here ({len(others)}): {', '.join(others)}; "
+            "`vmoffer rules ID` says which command, tool or option decides each"
+        )
+    return found
+
+
+def waiver_line(waiver: WaiverFacts) -> str:
+    """`waived: RULE until DATE: why`, or that it has expired."""
+    until = f" until {waiver['until']}" if waiver["until"] else ""
+    if waiver["expired"]:
+        return f"waiver expired: {waiver['rule']}{until}: {waiver['why']}; the rule counts again"
+    return f"waived: {waiver['rule']}{until}: {waiver['why']}"
 
 
 def counts(document: Document) -> str:
@@ -95,8 +124,9 @@ def printable(text: str) -> str:
     )
 
 
-def _outcome(console: Console, outcome: OutcomeFacts, waived: str | None) -> None:
-    waiver = f" (waived: {waived})" if waived else ""
+def _outcome(console: Console, outcome: OutcomeFacts, reason: str | None) -> None:
+    shown = reason and outcome["status"] in ("fail", "undecidable")
+    waiver = f" (waived: {reason})" if shown else ""
     _line(console, f"  {outcome['rule']}  {outcome['title']}{waiver}", STYLES[outcome["status"]])
     graders = f" [{', '.join(outcome['graders'])}]" if outcome["graders"] else ""
     _line(console, f"      {outcome['severity']}{graders}, {place(outcome)}: {outcome['evidence']}", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from generator.generation import Generation
-from validators.check import Answer, Case, met, rule, skipped, unmet, warned
+from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
 from validators.guest import Undecidable
 from validators.remote import RemoteDisk
 
@@ -141,6 +141,16 @@ def has_a_blob_name(case: Case) -> Answer:
     if bad:
         return unmet(f"the name holds {bad[0]!r}")
     return met(name) if name.endswith(".vhd") else unmet("the name does not end in .vhd")
+
+
+@rule("DSK-OS-002")
+def has_an_os_disk(case: Case) -> Answer:
+    if any(disk.role == "os" for disk in case.disks):
+        return met("there is one")
+    # Without the names of files, which differ between two versions that are compared.
+    seen = dict.fromkeys(disk.reason or "no system was found" for disk in case.disks)
+    hint = "--role os says that it is one, --role data that none is meant to be"
+    return undecided(f"no disk was recognised as an OS disk: {shown(list(seen))}; {hint}")
 
 
 def _size(case: Case) -> int:

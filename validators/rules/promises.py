@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from validators import catalogue
-from validators.check import CHECKS, Answer, Case, met, rule, shown, skipped, undecided, unmet
+from validators.check import CHECKS, Answer, Case, elsewhere, met, rule, shown, skipped, undecided, unmet
 from validators.guest import Undecidable
 from validators.linux import boot, kernel
 from validators.outcome import Status
@@ -40,7 +40,7 @@ def promises_are_kept(case: Case) -> Answer:
     # What is asked below was promised, if not by the property that its rule looks at: an appliance's drivers.
     meant = said.model_copy(update={"accelerated_networking": True, "remote_connection": True})
     asking = replace(case, sku=case.sku.model_copy(update={"properties": meant}))
-    broken, unknown, kept = [], [], []
+    broken, unknown, kept, here = [], [], [], False
     for name, systems in PROMISES.items():
         asked = systems[case.disk.os == "windows"] if getattr(said, name) else ()
         for one in asked:
@@ -49,11 +49,12 @@ def promises_are_kept(case: Case) -> Answer:
                 broken.append(f"{name}: {answer.evidence} ({one})")
             elif answer.status is Status.UNDECIDABLE:
                 unknown.append(f"{name}: {answer.evidence} ({one})")
+                here = here or not answer.elsewhere
         kept += [name] if asked else []
     if broken:
         return unmet(shown(broken, 8))
     if unknown:
-        return undecided(shown(unknown, 8))
+        return (undecided if here else elsewhere)(shown(unknown, 8))
     return met(f"declared and found: {', '.join(kept)}" if kept else "nothing is declared that a disk shows")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from validators import pe
-from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet
+from validators.check import Answer, Case, elsewhere, met, rule, shown, skipped, undecided, unmet
 from validators.guest import Guest, Kind, Undecidable, exists, lines, text, walk
 from validators.outcome import Severity
 from validators.pe import Version
@@ -196,7 +196,7 @@ def has_integration_components(case: Case) -> Answer:
     missing = [name for name in limits["drivers"] if not exists(case.guest, f"{DRIVERS}/{name}")]
     if missing:
         return unmet(f"missing: {shown(missing)}", DRIVERS)
-    return undecided("they are there; which version is the latest is not published as a number", DRIVERS)
+    return elsewhere("they are there; which version is the latest is not published as a number", DRIVERS)
 
 
 def program(image: str) -> str:

@@ -61,6 +61,10 @@ def command(
     started = time.monotonic()
     definition = catalogue.find(sku)
     lint.require([definition])
+    if definition.sku.waive:
+        from validators import waiver
+
+        waiver.require_known(definition)
     chosen = _builder(definition, builder)
     out = out or Path("build", *definition.sku.id.split("/"), definition.sku.version)
     folder = out / "packer" / chosen

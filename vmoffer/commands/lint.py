@@ -31,6 +31,7 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) 
     from generator import catalogue
     from generator.errors import Unusable
     from generator.lint import lint, unusable
+    from validators import waiver
 
     paths = catalogue.files()
     if not skus and not paths:
@@ -42,6 +43,7 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) 
     read = catalogue.scan(list(dict.fromkeys([*wanted, *paths])))
     chosen = [definition for definition in read.definitions if definition.path in wanted]
     problems = [problem for problem in read.problems if problem.file in wanted] + unusable(chosen)
+    problems += [problem for one in chosen if one.sku.waive for problem in waiver.unknown(one)]
     files = {str(path) for path in wanted}
     findings = [one for one in lint(read.definitions, profile) if one.where.rpartition(":")[0] in files]
     status = 2 if problems else 1 if any(one.status == "fail" for one in findings) else 0

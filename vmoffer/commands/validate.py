@@ -40,7 +40,10 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
     help=f"Also write the report here; its name ends in {', '.join(SUFFIXES)}. Repeat for more.",
 )
 @click.option(
-    "--waive", multiple=True, metavar="RULE", help="Do not fail for RULE; needs --why, in the same order."
+    "--waive",
+    multiple=True,
+    metavar="RULE",
+    help="Do not hold the image to RULE; needs --why, in the same order. A definition has `waive` for it.",
 )
 @click.option("--why", multiple=True, metavar="TEXT", help="The reason for a --waive; it is in the report.")
 @click.option(
@@ -49,6 +52,11 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
     default=30,
     show_default=True,
     help="Seconds for one rule; then it is undecidable.",
+)
+@click.option(
+    "--require-decided",
+    is_flag=True,
+    help="Exit status 1 also while a mandatory rule is not decided, here or elsewhere.",
 )
 @click.option("--diff", is_flag=True, help="DISKS are OLD and NEW: show what changed. Text and JSON only.")
 @click.option("--all", "full", is_flag=True, help="Show rules that are met and those that do not apply, too.")
@@ -65,6 +73,7 @@ def command(
     waive: tuple[str, ...],
     why: tuple[str, ...],
     deadline: float,
+    require_decided: bool,
     diff: bool,
     full: bool,
 ) -> None:
@@ -74,7 +83,8 @@ def command(
     takes such URLs from stdin, one a line: other users of this machine can see an argument.
 
     \b
-    Exit status 1 if a mandatory rule is not met. Example:
+    Exit status 1 if a mandatory rule is not met, 3 if a disk cannot be read. Where a mandatory rule could not
+    be decided, the verdict is OPEN and the status 0. Example:
       vmoffer validate build/demo/debian-12/1.0.0/*.vhd --sku demo/debian-12 --out report.html
       vmoffer validate 1.0.0/os.vhd 1.0.1/os.vhd --diff
       vmoffer validate 'https://contoso.blob.core.windows.net/vhds/os.vhd?sv=…' --role os
@@ -112,23 +122,24 @@ def command(
         )
         from validators.reports import document
 
-        return document.build(judgement)
+        return document.build(judgement, require_decided=require_decided)
 
     if diff:
         from validators.reports import difference
 
         old, new = (judged(disk) for disk in places)
         changes = difference.build(old, new)
-        verdict = changes["new"]["verdict"]
+        decisive = new
         _deliver(form, out, changes, lambda console: difference.write(changes, console))
     else:
         report = judged(*places)
         from validators.reports import text
 
-        verdict = report["verdict"]
+        decisive = report
         _deliver(form, out, report, lambda console: text.write(report, console, full=full))
-    if verdict == "fail":
-        ctx.exit(1)
+    from validators.reports.document import exit_status
+
+    ctx.exit(exit_status(decisive))
 
 
 def _check_formats(form: str, out: tuple[Path, ...], allowed: tuple[str, ...]) -> None:
