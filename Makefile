@@ -41,10 +41,10 @@ validate: $(VENV)/.installed ## judge DISK=file.vhd (default: the OS disks built
 new: $(VENV)/.installed ## write a SKU definition: make new SKU=offer/plan OS=debian-12
 	@$(VMOFFER) new $(SKU) --os $(OS) $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.native setup-azure ## run the tests, all but the end-to-end ones
+test: $(VENV)/.dev $(VENV)/.native $(VENV)/.native-tests setup-azure ## run the tests, all but the end-to-end ones
 	@$(BIN)/pytest -m "not e2e" $(ARGS)
 
-e2e: $(VENV)/.dev $(VENV)/.native ## judge what `make build` made, by real parts (minutes)
+e2e: $(VENV)/.dev $(VENV)/.native $(VENV)/.native-tests ## judge what `make build` made, by real parts (minutes)
 	@$(BIN)/pytest -m e2e $(ARGS)
 
 lint: $(VENV)/.dev ## linters over code, scripts and SKU definitions
@@ -89,4 +89,9 @@ $(VENV)/.docs: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.native: $(VENV)/.installed tools/doctor.py
 	@tools/apt-install.sh $$($(VMOFFER) doctor --packages)
+	@touch $@
+
+$(VENV)/.native-tests: $(VENV)/.installed tests/debian-packages.txt
+	@tools/apt-install.sh $$(awk '!/^#/ && NF { print $$1 }' tests/debian-packages.txt | while read -r name; do \
+		dpkg-query --show --showformat='$${db:Status-Status}' "$$name" 2>/dev/null | grep -qx installed || echo "$$name"; done)
 	@touch $@

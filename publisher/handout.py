@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,8 +20,9 @@ from validators.outcome import Outcome, Status
 if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
-# `0=NAME`, or a name that says it, as `Sku.disks` makes them.
-DATA_DISK = re.compile(r"^(?P<given>\d+)=|-data-(?P<named>\d+)\.vhd$")
+# The role as it is given (`0=NAME`, `os=NAME`), or as the name of the blob says it (`Sku.disks`).
+GIVEN = re.compile(r"(?P<role>os|\d+)=(?P<blob>.+)", re.DOTALL)
+NAMED = re.compile(r"(?:^|[-_./])data-?(?P<lun>\d+)\.vhd$")
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,15 @@ def make(
 ) -> dict[str, Any]:
     """Sign for each of `blobs` and check each URI by using it; the document for `sas.json`.
 
-    A blob is a name, or LUN=NAME for a data disk whose name does not end in -data-LUN.vhd. Another `kind`
-    of SAS than container, or one by a stored access `policy`, is not for Partner Center: what it would say
-    is in the checks of the document then, and is no error.
+    A blob is a name, or LUN=NAME for a data disk whose name does not end in data-LUN.vhd, or os=NAME.
+    Another `kind` of SAS than container, or one by a stored access `policy`, is not for Partner Center: what
+    it would say is in the checks of the document then, and is no error.
 
-    Raises NotMet for a blob that was never compared with its file (unless `unproven`), or whose URI
-    breaks a mandatory rule; Surroundings if the storage does not answer.
+    Raises Unusable if two disks have the same role, NotMet for a blob that was never compared with its file
+    (unless `unproven`), or whose URI breaks a mandatory rule; Surroundings if the storage does not answer.
     """
     now = now or datetime.now(UTC)
+    roles = _roles(blobs)
     period = sas.term(profile, days, now, kind)
     if policy:
         sas.keep_policy(container, policy, period, kind)
@@ -63,7 +65,7 @@ def make(
     def signed(blob: str) -> str:
         return sas.sign(container, blob, period, kind, policy)
 
-    entries = [_entry(container, blob, signed, profile, unproven, now) for blob in blobs]
+    entries = [_entry(container, blob, lun, signed, profile, unproven, now) for blob, lun in roles]
     to_submit = kind == "container" and not policy
     for entry in entries:
         for outcome in entry.outcomes:
@@ -90,16 +92,46 @@ def make(
     }
 
 
+def _roles(blobs: Sequence[str]) -> list[tuple[str, int | None]]:
+    """Name and LUN of each of `blobs`; no LUN for the OS disk. Raises Unusable if two have the same."""
+    found: dict[int | None, list[str]] = {}
+    for text in blobs:
+        given = GIVEN.fullmatch(text)
+        blob = given["blob"] if given else text
+        named = NAMED.search(blob)
+        if given:
+            lun = None if given["role"] == "os" else int(given["role"])
+        else:
+            lun = int(named["lun"]) if named else None
+        found.setdefault(lun, []).append(blob)
+    for lun, names in found.items():
+        if len(names) > 1:
+            role = "the OS disk" if lun is None else f"the data disk of LUN {lun}"
+            first = "os" if lun is None else lun
+            others = " ".join(_numbered(names[1:], found))
+            raise Unusable(
+                f"{' and '.join(names)} would both be {role}",
+                rule="DSK-DATA-001",
+                hint=f"say which is which, for example {first}={names[0]} {others}",
+            )
+    return [(names[0], lun) for lun, names in found.items()]
+
+
+def _numbered(names: Sequence[str], taken: Mapping[int | None, list[str]]) -> list[str]:
+    """`names` with LUNs that are not `taken`, as the command line takes them."""
+    free = (lun for lun in range(len(names) + len(taken)) if lun not in taken)
+    return [f"{lun}={name}" for lun, name in zip(free, names, strict=False)]
+
+
 def _entry(
     container: ContainerClient,
     blob: str,
+    lun: int | None,
     signed: Callable[[str], str],
     profile: str,
     unproven: bool,
     now: datetime,
 ) -> Entry:
-    lun = DATA_DISK.search(blob)
-    blob = blob.partition("=")[2] if lun and lun["given"] else blob
     check_name(blob)
     with failures(f"{container.url}/{blob}"):
         properties = container.get_blob_client(blob).get_blob_properties()
@@ -107,7 +139,7 @@ def _entry(
         proof.require(properties, f"{container.url}/{blob}")
     uri = signed(blob)
     outcomes = sascheck.check(uri, profile=profile, now=now, size=properties.size)
-    return Entry(blob, int(lun["given"] or lun["named"]) if lun else None, properties.size, uri, outcomes)
+    return Entry(blob, lun, properties.size, uri, outcomes)
 
 
 def write(document: dict[str, Any], path: Path) -> None:
@@ -134,9 +166,8 @@ def renewal(path: Path) -> tuple[tuple[str, ...], str]:
     document = read(path)
     try:
         disks = [(disk["lun"], str(disk["blob"])) for disk in document["disks"]]
-        return tuple(blob if lun is None else f"{int(lun)}={blob}" for lun, blob in disks), str(
-            document["container"]
-        )
+        roles = tuple(f"{'os' if lun is None else int(lun)}={blob}" for lun, blob in disks)
+        return roles, str(document["container"])
     except (KeyError, TypeError, ValueError):
         raise Unusable("this sas.json does not say what it is for", where=str(path)) from None
 

@@ -18,7 +18,7 @@ from publisher.lease import Lease
 from publisher.patience import Patience
 from publisher.proof import PROVEN, STARTED
 from publisher.store import is_local
-from publisher.transfer import Brought, Transfer
+from publisher.transfer import Brought, Transfer, comparisons
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
@@ -41,9 +41,9 @@ class Job:
     """A context: inside, the blob is leased and marked as unfinished, unless it is proven already."""
 
     def __init__(
-        self, path: Path, container: ContainerClient, patience: Patience, *, overwrite: bool, trust: bool
+        self, path: Path, container: ContainerClient, patience: Patience, *, overwrite: bool, verify: str
     ) -> None:
-        self.path, self.patience, self.trust = path, patience, trust
+        self.path, self.patience, self.verify = path, patience, verify
         self.blob: BlobClient = container.get_blob_client(path.name)
         self.replace = overwrite or is_local(self.blob.url)
         self.began = time.monotonic()
@@ -56,7 +56,9 @@ class Job:
             self.before = os.fstat(self.file.fileno())
             self.size = whole_pages(self.path, self.before.st_size)
             found = look(self.blob, self.patience)
-            if not self._is_proven(found):
+            # With full verification, a blob that may be replaced is not believed: what differs is sent again.
+            again = self.verify == "full" and self.replace
+            if again or not self._is_proven(found):
                 self.transfer = self._begin(found)
         except BaseException:
             self._stack.close()
@@ -66,20 +68,26 @@ class Job:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def tasks(self, *, compare: bool = False) -> Iterator[Callable[[], tuple[Transfer, Brought | None]]]:
-        """What is to be done; with `compare`, reading all of it back."""
+    def tasks(self) -> Iterator[Callable[[], tuple[Transfer, Brought | None]]]:
+        """What is to be done, block by block; nothing for a blob that is proven already."""
         if self.transfer is None:
             return
         transfer, found = self.transfer, blocks(extents(self.file.fileno(), self.size), self.size)
-        for task in transfer.comparisons(found) if compare else transfer.tasks(found, self.size):
+        for task in transfer.tasks(found, self.size):
             yield lambda task=task: (transfer, task())  # type: ignore[misc]
+
+    def comparisons(self) -> Iterator[Callable[[], None]]:
+        """Every byte of the blob read and compared with the file, whatever is known of it."""
+        found = blocks(extents(self.file.fileno(), self.size), self.size)
+        return comparisons(self.blob, self.file.fileno(), found, self.size, self.patience)
 
     def finish(self) -> Uploaded:
         """Prove the blob, and say so in its metadata. Raises Surroundings if the file changed meanwhile."""
+        if self.transfer:
+            self.transfer.prove()
+        require_unchanged(self.path, self.file, self.before)
         if self.transfer is None:
             return self.equal
-        self.transfer.prove()
-        require_unchanged(self.path, self.file, self.before)
         digest = proof.combined(self.size, self.transfer.digests)
         write = self.transfer.write
         proof.record(lambda metadata: write(self.blob.set_blob_metadata, metadata), digest)
@@ -111,7 +119,9 @@ class Job:
         known = journal.believed(found.metadata.get(STARTED), found.last_modified)
         if not known:
             journal.begin()
-        transfer = Transfer(self.blob, self.file.fileno(), self.patience, lease, journal, known, self.trust)
+        transfer = Transfer(
+            self.blob, self.file.fileno(), self.patience, lease, journal, known, self.verify == "sent"
+        )
         if found.blob_type != "PageBlob" or found.size != self.size:
             transfer.write(self.blob.delete_blob)
             self._create(journal.run)
@@ -142,10 +152,21 @@ class Job:
 
 
 def require_unchanged(path: Path, file: IO[bytes], before: os.stat_result) -> None:
-    """Raise Surroundings if the open `file` is not what it was `before`."""
-    after = os.fstat(file.fileno())
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    """Raise Surroundings if the open `file`, or what `path` names now, is not what it was `before`.
+
+    The time of the last change (ctime) cannot be set back, as that of the last write can.
+    """
+    try:
+        same = identity(os.fstat(file.fileno())) == identity(before) == identity(path.stat())
+    except FileNotFoundError:
+        same = False
+    if not same:
         raise Surroundings("the file changed while it was uploaded", where=str(path), hint="run it again")
+
+
+def identity(found: os.stat_result) -> tuple[int, ...]:
+    """What tells one state of a file from every other."""
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def whole_pages(path: Path, size: int) -> int:

@@ -20,7 +20,7 @@ from publisher.job import Uploaded, require_unchanged, whole_pages
 from publisher.journal import Journal
 from publisher.patience import Patience
 from publisher.store import failures
-from publisher.transfer import Transfer
+from publisher.transfer import Transfer, comparisons
 from publisher.workers import in_parallel
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def upload_into(
                 transfer.count(brought)
                 advance(brought.block.held)
         if verify == "full":
-            for _ in in_parallel(transfer.comparisons(held), patience):
+            for _ in in_parallel(comparisons(blob, file.fileno(), held, size, patience), patience):
                 pass
         transfer.prove()
         require_unchanged(path, file, before)

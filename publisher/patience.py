@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from publisher.store import retriable, throttled
+from publisher.retries import retriable, throttled
 
 if TYPE_CHECKING:
     from azure.core.exceptions import AzureError

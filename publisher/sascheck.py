@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from generator.redaction import redact
 from publisher.sas import after_business_days
 from publisher.sasuri import Uri, parse
 from publisher.sasuse import use
-from publisher.store import is_local, redact
+from publisher.store import is_local
 from validators import catalogue
 from validators.outcome import Outcome, Severity, Status
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from publisher.store import redact
+from generator.redaction import redact
 
 FULL_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)  # SAS-TIME-001
 SIGNATURE = re.compile(r"(?:^|&)sig=([^&]*)")

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
+from generator.errors import Unusable
 from publisher.sasuri import Uri
 from publisher.store import is_local
+from validators import urls
 from validators.footer import MIB, NotAFooter, parse_footer
+from validators.neterrors import permanent
 from validators.outcome import Status
 
 if TYPE_CHECKING:
@@ -36,6 +39,10 @@ def use(uri: Uri, size: int | None) -> tuple[Status, str]:
     import requests
     from urllib3.exceptions import HTTPError
 
+    try:
+        urls.require_encrypted(uri.parts, uri.shown)
+    except Unusable as error:
+        return Status.FAIL, f"it was not used: {error.what} (SAS-PROTO-001)"
     with requests.Session() as session:
         session.auth = _nobody
         session.trust_env = not is_local(uri.text)  # a proxy does not reach this machine's own store
@@ -45,8 +52,9 @@ def use(uri: Uri, size: int | None) -> tuple[Status, str]:
         try:
             problems = list(_problems(session, uri, size))
         except (requests.RequestException, HTTPError, ValueError) as error:
-            # The class only: its text holds the whole URI.
-            return Status.UNDECIDABLE, f"the storage cannot be reached: {type(error).__name__}"
+            # Not the text of the error: it holds the whole URI.
+            why = permanent(error) or type(error).__name__
+            return Status.UNDECIDABLE, f"the storage cannot be reached: {why}"
     clock = _clock(skews[0]) if skews else ""
     if problems:
         return Status.FAIL, "; ".join(problems) + clock
@@ -94,8 +102,8 @@ def _ask(
             if last or answer.status_code not in BUSY:
                 return answer
             answer.close()
-        except (requests.ConnectionError, requests.Timeout):
-            if last:
+        except (requests.ConnectionError, requests.Timeout) as error:
+            if last or permanent(error):
                 raise
         time.sleep(0.5 * 2**attempt)
     raise AssertionError("the last try returns or raises")

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from generator.errors import Surroundings, Unusable
-from publisher.checksum import UNKNOWN
+from generator.redaction import redact
+from publisher.patience import Patience
+from validators import urls
+from validators.neterrors import permanent
 
 if TYPE_CHECKING:
-    from azure.core.exceptions import AzureError
+    from azure.core.pipeline.transport import RequestsTransport
     from azure.storage.blob import ContainerClient
 
 CREDENTIALS = (
@@ -26,6 +29,7 @@ CLOUDS = {
     "AzureUSGovernment": ("core.usgovcloudapi.net", "login.microsoftonline.us"),
     "AzureChinaCloud": ("core.chinacloudapi.cn", "login.chinacloudapi.cn"),
 }
+REACH = "look at the account's name, AZURE_CLOUD, the proxy and the certificates that this machine accepts"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){2,62}")
 # For the small requests; the SDK gives up at the smallest of the four numbers. An upload brings its own
 # patience (publisher.patience), because nothing can interrupt the SDK while it waits.
@@ -36,6 +40,8 @@ RETRIES: dict[str, Any] = {
     "random_jitter_range": 1,
 }
 TIMEOUTS = {"connection_timeout": 20, "read_timeout": 60}
+CONNECTING = 30.0  # seconds that a first look at the storage may fail for
+ANSWER = 16 << 20  # bytes of an answer that is read whole, as a list of pages is; 10,000 of them take 1 MB
 
 
 def connect(
@@ -48,22 +54,47 @@ def connect(
     """
     logging.getLogger("azure").addHandler(logging.NullHandler())  # it warns of what is repeated anyway
     container = _client(target, env, account)
-    if is_local(container.url):
-        # A proxy does not reach the store of this machine, and must not see what is signed for it.
-        container = _client(target, env, account, use_env_settings=False)
+    urls.require_encrypted(urlsplit(container.url), redact(container.url))
+    container = _client(target, env, account, transport=transport(local=is_local(container.url)))
+    patience = Patience(limit=CONNECTING)
     with failures(container.url):
-        if create and not _exists(container):
-            container.create_container()
+        if create and not patience.call(lambda **options: _exists(container, **options)):
+            patience.call(container.create_container)
     return container
 
 
-def _exists(container: ContainerClient) -> bool:
+def transport(*, local: bool) -> RequestsTransport:
+    """How the SDK's requests travel: no answer that is not streamed may be larger than ANSWER.
+
+    A proxy does not reach a `local` store, and must not see what is signed for it.
+    """
+    from azure.core.pipeline.transport import RequestsTransport
+
+    made = RequestsTransport(use_env_settings=not local)
+    made.open()
+    made.session.hooks["response"].append(_bounded)
+    return made
+
+
+def _bounded(answer: Any, *, stream: bool = False, **_: Any) -> None:
+    """A hook of requests, before it reads the body: take at most ANSWER bytes of one that is read whole."""
+    import requests
+
+    if not stream:
+        body = answer.raw.read(ANSWER + 1, decode_content=True)
+        if len(body) > ANSWER:
+            answer.close()
+            raise requests.exceptions.InvalidHeader(f"an answer of more than {ANSWER >> 20} MiB")
+        answer._content, answer._content_consumed = body, True
+
+
+def _exists(container: ContainerClient, **options: Any) -> bool:
     """A SAS for one container may not be allowed to ask; then the container is there, as it has a SAS."""
     from azure.core.credentials import AzureSasCredential
     from azure.core.exceptions import HttpResponseError
 
     try:
-        return container.exists()
+        return container.exists(**options)
     except HttpResponseError as error:
         if isinstance(container.credential, AzureSasCredential) and error.status_code == 403:
             return True
@@ -82,35 +113,6 @@ def account_key(container: ContainerClient) -> str | None:
     """The account key that `container` was opened with, or None for an identity."""
     key = getattr(container.credential, "account_key", None)
     return key if isinstance(key, str) else None
-
-
-def redact(text: str) -> str:
-    """`text` without what lets a reader in: signatures and keys, percent-encoded or not."""
-    return re.sub(r"(?i)(sig(?:=|%(?:25)*3d)|AccountKey=|SharedKey [^:\s]+:)[^&;\s\"']+", r"\1…", text)
-
-
-def retriable(error: AzureError) -> bool:
-    """Whether the same request may succeed in a while: throttled, busy, cut off, damaged on its way."""
-    from azure.core.exceptions import DecodeError, HttpResponseError
-
-    status = error.status_code if isinstance(error, HttpResponseError) else None
-    if status is None or isinstance(error, DecodeError):
-        return True
-    code = getattr(error, "error_code", None)
-    if code == UNKNOWN:
-        return False
-    return status in (408, 429) or status >= 500 or code in ("Md5Mismatch", "Crc64Mismatch")
-
-
-def throttled(error: AzureError) -> float | None:
-    """The seconds that a busy storage asks to be left alone for, 0 if it names none; None if not busy."""
-    from azure.core import exceptions as azure
-
-    slow = (azure.ServiceRequestTimeoutError, azure.ServiceResponseTimeoutError)
-    if getattr(error, "status_code", None) not in (408, 429, 500, 503) and not isinstance(error, slow):
-        return None
-    asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
-    return float(asked) if asked.isdecimal() else 0.0
 
 
 @contextmanager
@@ -136,6 +138,8 @@ def failures(where: str) -> Iterator[None]:
             ) from None
         raise Surroundings(what, where=place, hint=_hint(error)) from error
     except azure.AzureError as error:
+        if why := permanent(error):
+            raise Surroundings(f"the storage cannot be reached: {why}", where=place, hint=REACH) from error
         reason = redact(str(error)).splitlines()[0][:200]
         raise Surroundings(
             f"the storage cannot be reached: {reason}", where=place, hint="run it again; an upload continues"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from generator.errors import Surroundings
 from publisher import lease, pages, proof
 from publisher.checksum import CRC64, MD5, NOTHING, UNKNOWN, Checksum
-from publisher.extents import Block, Coverage, Piece, Range, merged
+from publisher.extents import BLOCK, Block, Coverage, Piece, Range, merged
 from publisher.journal import Journal
 from publisher.patience import Patience
 from publisher.store import is_local
@@ -89,17 +89,6 @@ class Transfer:
                 hint="run it again",
             )
 
-    def comparisons(self, blocks: Iterable[Block]) -> Iterator[Callable[[], None]]:
-        """Every block read back, after all was sent."""
-        for block in blocks:
-            yield lambda block=block: self._compare(block)  # type: ignore[misc]
-
-    def _compare(self, block: Block) -> None:
-        for piece in proof.read(self.descriptor, block):
-            if pages.read(self.blob, piece.range, self.patience) != piece.data:
-                where = f"{self.blob.url} at {piece.start}"
-                raise Surroundings("the blob does not hold what was sent", where=where, hint="run it again")
-
     def write(self, request: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """A request that writes, under the lease; taken again if a long break has let it run out.
 
@@ -170,3 +159,48 @@ class Transfer:
         for stale in self.present.within(part):
             answer = self.write(self.blob.clear_page, stale.start, stale.length)
             self.modified = max(self.modified, answer["last_modified"].timestamp())
+
+
+def comparisons(
+    blob: BlobClient, descriptor: int, blocks: Iterable[Block], size: int, patience: Patience
+) -> Iterator[Callable[[], None]]:
+    """What compares every byte of `blob` with the open file of `size` bytes: its data, and its zeros.
+
+    `blocks` are those of the file that hold data. The tasks raise Surroundings where the two differ.
+    """
+    present = Coverage(pages.listed(blob, patience))
+
+    def compare(block: Block) -> None:
+        found = proof.read(descriptor, block)
+        for piece in found:
+            if pages.read(blob, piece.range, patience) != piece.data:
+                raise _differs(blob, piece.start)
+        for zeros in Coverage(piece.range for piece in found).gaps(block.whole):
+            empty(zeros)
+
+    def empty(part: Range) -> None:
+        for held in present.within(part):
+            for piece in _chunks(held):
+                if any(pages.read(blob, piece, patience)):
+                    raise _differs(blob, piece.start)
+
+    end = 0
+    for block in blocks:
+        between = Range(end, block.whole.start)
+        yield lambda between=between: empty(between)  # type: ignore[misc]
+        yield lambda block=block: compare(block)  # type: ignore[misc]
+        end = block.whole.end
+    yield lambda: empty(Range(end, size))
+
+
+def _chunks(part: Range) -> Iterator[Range]:
+    for start in range(part.start, part.end, BLOCK):
+        yield Range(start, min(part.end, start + BLOCK))
+
+
+def _differs(blob: BlobClient, at: int) -> Surroundings:
+    return Surroundings(
+        "the blob does not hold what the file holds",
+        where=f"{blob.url} at {at}",
+        hint="something on the way changes what is sent; upload it again with --overwrite",
+    )

@@ -59,7 +59,7 @@ def upload_all(
     where = f"{container.url}/{paths[0].name}" if len(paths) == 1 else container.url
     with failures(where), ExitStack() as stack:
         jobs = [
-            stack.enter_context(Job(path, container, patience, overwrite=overwrite, trust=verify == "sent"))
+            stack.enter_context(Job(path, container, patience, overwrite=overwrite, verify=verify))
             for path in paths
         ]
         todo = (task for job in jobs for task in job.tasks())
@@ -68,8 +68,7 @@ def upload_all(
                 transfer.count(brought)
                 advance(brought.block.held)
         if verify == "full":
-            todo = (task for job in jobs for task in job.tasks(compare=True))
-            for _ in in_parallel(todo, patience):
+            for _ in in_parallel((task for job in jobs for task in job.comparisons()), patience):
                 pass
         return [job.finish() for job in jobs]
 

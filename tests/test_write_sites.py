@@ -25,7 +25,10 @@ EXCEPTIONS = {
     "validators/ext4.py": (2, "a temporary folder of mode 0700"),
     "validators/worker.py": (1, "/dev/null"),
     "validators/linux/rpm_sqlite.py": (1, "a temporary folder of mode 0700"),
-    "publisher/download.py": (1, "os.link from its part, which open_in_place opened, to a name that is free"),
+    "publisher/partial_file.py": (
+        1,
+        "os.link from its part, which open_in_place opened, to a name that is free",
+    ),
     "publisher/journal.py": (1, "the user's own state folder, mode 0700"),
     "tools/packer.py": (1, "a temporary folder of mode 0700"),
     "tools/base.py": (4, "the user's own cache, mode 0700, in a folder that it has just made"),

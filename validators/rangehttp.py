@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from generator.errors import Surroundings, Unusable
+from validators.neterrors import permanent
 
 if TYPE_CHECKING:
     import requests
@@ -95,6 +96,8 @@ class Blob:
                 wait = _seconds(answer.headers.get("Retry-After", ""))
                 answer.close()
             except requests.RequestException as error:
+                if why := permanent(error):
+                    raise self._error(why) from None
                 reason = f"the server cannot be reached: {type(error).__name__}"  # its text holds the URL
             if time.monotonic() - began + wait > LIMIT:
                 raise self._error(reason)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import mmap
-import re
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
-from generator.errors import Unusable
+from validators import urls
 
 if TYPE_CHECKING:
     from validators.ranges import Reader
 
-SCHEME = re.compile(r"https?://", re.IGNORECASE)
-LOCAL = ("127.0.0.1", "localhost", "::1")
 COUNTER = struct.Struct("=QQ")  # bytes, requests
 
 
@@ -55,7 +52,7 @@ class RemoteDisk:
     @property
     def is_local(self) -> bool:
         """Whether it is on a server of this machine, which no proxy reaches."""
-        return urlsplit(self.shown).hostname in LOCAL
+        return urlsplit(self.shown).hostname in urls.LOCAL
 
     @property
     def reader(self) -> Reader:
@@ -108,23 +105,9 @@ class RemoteBlocks:
 def place(text: str) -> Place:
     """The disk that `text` names: a URL, or a path.
 
-    Raises Unusable for a URL that would show its signature to whoever listens: plain http to another
-    machine (SAS-PROTO-001), or with credentials in front of the host name.
+    Raises what `validators.urls.checked` raises for a URL that must not be used.
     """
-    if not SCHEME.match(text):
+    if not urls.SCHEME.match(text):
         return Path(text)
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = SplitResult("", "", "", "", ""), None
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    if not host or any(char.isspace() or not char.isprintable() for char in text):
-        raise Unusable("this is no URL of a disk", where=shown if host else None)
-    if "@" in parts.netloc:
-        raise Unusable("there are credentials in the URL; a SAS goes behind the ?", where=shown)
-    if parts.scheme == "http" and host not in LOCAL:
-        hint = "begin the URL with https://"
-        what = "over plain http everybody on the way could read the SAS"
-        raise Unusable(what, where=shown, rule="SAS-PROTO-001", hint=hint)
-    return RemoteDisk(shown, text.partition("#")[0])
+    found = urls.checked(text)
+    return RemoteDisk(found.shown, found.text)

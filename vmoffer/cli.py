@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from generator.errors import Surroundings, VmofferError
+from generator.redaction import redact
 
 # Name → module in vmoffer.commands, whose `command` is the click command. Imported on demand, so
 # `vmoffer --help` and each command pay only for what they use.
@@ -113,7 +114,8 @@ def describe(problem: VmofferError) -> str:
     rule = f" [{problem.rule}]" if problem.rule else ""
     where = f"{problem.where}: " if problem.where else ""
     hint = f"\n  → {problem.hint}" if problem.hint else ""
-    return f"vmoffer: {where}{problem.what}{rule}{hint}"
+    # Whatever found its way into a message: no secret is shown.
+    return redact(f"vmoffer: {where}{problem.what}{rule}{hint}")
 
 
 def _from_os(error: OSError) -> Surroundings:

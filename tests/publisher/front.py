@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import socketserver
 import ssl
@@ -17,7 +18,9 @@ from dataclasses import dataclass, field
 # "": pass on. A name in ANSWERS: say that instead. cut: let half of the body through. reset: the same, and
 # end with RST. flip: change a byte of the body. drip: answer a few bytes at a time. hang: never answer.
 # confirm: no fault, but what Azure adds to the answer to a page write: the checksum of what it got;
-# misheard: the checksum of something else.
+# misheard: the checksum of something else. lie: change a byte of a page, and confirm it as it was sent.
+# bare: answer a read without its checksum; forge: the same, with a byte changed. pages: answer a list of
+# pages with one of `listing` ranges, as fast as they are taken.
 Fault = str
 ANSWERS = {
     "busy": "503 Server Busy\r\nx-ms-error-code: ServerBusy",
@@ -38,6 +41,7 @@ class Front:
     port: int
     upstream: int
     plan: Callable[[str, str, int], Fault] = lambda method, target, count: ""
+    listing: int = 0
     seen: list[tuple[str, str, Fault]] = field(default_factory=list)
     body_bytes: int = 0  # of PUTs that the store got whole
     came_bytes: int = 0  # of PUTs that came here
@@ -110,7 +114,12 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         return
-    if fault == "flip" and method == "PUT" and body:
+    if fault == "pages":
+        _list_pages(client, front.listing)
+        return
+    if fault in ("confirm", "misheard", "lie"):
+        got = b64encode(hashlib.md5(b"" if fault == "misheard" else body).digest())
+    if fault in ("flip", "lie") and method == "PUT" and body:
         body = body[:-1] + bytes([body[-1] ^ 1])
     with socket.create_connection(("127.0.0.1", front.upstream)) as store:
         store.sendall(head + b"Connection: close\r\n\r\n" + body)
@@ -122,8 +131,11 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
             front.body_bytes += len(body)
     if fault == "flip" and method == "GET":
         answer = answer[:-1] + bytes([answer[-1] ^ 1])
-    if fault in ("confirm", "misheard"):
-        got = b64encode(hashlib.md5(body if fault == "confirm" else b"").digest())
+    if fault in ("bare", "forge"):
+        answer = re.sub(rb"(?i)\r\n(?:x-ms-[a-z-]*)?content-md5:[^\r]*", b"", answer)
+    if fault == "forge":
+        answer = answer[:-1] + bytes([answer[-1] ^ 1])
+    if fault in ("confirm", "misheard", "lie"):
         answer = answer.replace(b"\r\n", b"\r\nContent-MD5: " + got + b"\r\n", 1)
     if fault == "drip":
         for at in range(0, min(len(answer), 4096), DRIP):
@@ -131,3 +143,17 @@ def _serve(reader: object, client: socket.socket, front: Front) -> None:
             time.sleep(DRIP_PAUSE)
         answer = answer[4096:]
     client.sendall(answer[: len(answer) // 2] if fault == "cut" else answer)
+
+
+def _list_pages(client: socket.socket, count: int) -> None:
+    """A list of `count` pages of 512 bytes, every second one, in one answer without a length."""
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nConnection: close\r\n\r\n")
+    client.sendall(b'<?xml version="1.0" encoding="utf-8"?><PageList>')
+    for first in range(0, count, 10_000):
+        client.sendall(
+            b"".join(
+                b"<PageRange><Start>%d</Start><End>%d</End></PageRange>" % (at * 1024, at * 1024 + 511)
+                for at in range(first, min(count, first + 10_000))
+            )
+        )
+    client.sendall(b"</PageList>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,6 +110,7 @@ def test_a_blob_that_changes_meanwhile_is_noticed_and_the_parts_do_not_mix(
     blob, out = container.get_blob_client(disk.name), tmp_path / "back.vhd"
 
     def begin(total: int) -> Callable[[int], None]:
+        time.sleep(1.1)  # the proof is good for the second that it was written in
         blob.upload_page(b"x" * 512, 8 * MIB, 512)
         return lambda count: None
 

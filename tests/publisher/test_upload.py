@@ -435,7 +435,7 @@ def test_a_full_verification_finds_what_was_changed_on_its_way(
             header = {"lease": blob.get_blob_properties().metadata[proof.STARTED]}
             blob.upload_page(b"x" * 512, MIB, 512, **header)
 
-    with pytest.raises(Surroundings, match="does not hold what was sent"):
+    with pytest.raises(Surroundings, match="does not hold what the file holds"):
         upload.upload(path, container, verify="full", advance=change, patience=Patience(most=1))
     assert proof.PROVEN not in metadata(container, path.name)
 

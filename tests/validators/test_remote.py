@@ -267,11 +267,14 @@ def test_a_server_that_is_not_there_is_status_3(capsys: pytest.CaptureFixture[st
     ("url", "words"),
     [
         (f"http://contoso.blob.core.windows.net/vhds/os.vhd?{SAS}", "SAS-PROTO-001"),
-        (f"https://user:{SECRET}@contoso.blob.core.windows.net/vhds/os.vhd", "credentials in the URL"),
-        (f"https://:443/os.vhd?{SAS}", "no URL"),
-        (f"https://[::1/os.vhd?{SAS}", "no URL"),
-        (f"https://host/os.vhd?{SAS} x", "no URL"),
-        (f"https://host:port/os.vhd?{SAS}", "no URL"),
+        (
+            f"https://user:{SECRET}@contoso.blob.core.windows.net/vhds/os.vhd",
+            "credentials in front of the host",
+        ),
+        (f"https://:443/os.vhd?{SAS}", "not the URL"),
+        (f"https://[::1/os.vhd?{SAS}", "not the URL"),
+        (f"https://host/os.vhd?{SAS} x", "not the URL"),
+        (f"https://host:port/os.vhd?{SAS}", "not the URL"),
     ],
 )
 def test_a_url_that_would_show_its_signature_is_refused(

@@ -193,8 +193,8 @@ def _in_ci() -> bool:
 def _summary(out: Path, publish: bool, signatures: bool, seconds: float) -> None:
     say(f"vmoffer: built in {seconds:.0f} s; everything is in {out}")
     if publish:
+        from generator.redaction import redact
         from publisher import handout
-        from publisher.store import redact
 
         for path in sorted(out.glob("sas*.json")):
             table = handout.table(handout.read(path))

@@ -57,14 +57,16 @@ def make(
 ) -> None:
     """Sign one URI per BLOB and check each by using it: HEAD, list, a ranged read, a refused write.
 
-    A data disk's LUN is read from a name that ends in -data-LUN.vhd; for others write LUN=BLOB.
+    A data disk's LUN is read from a name that ends in data-LUN.vhd; for others write LUN=BLOB. Any other disk
+    is the OS disk, of which there is one; os=BLOB says so.
 
     \b
     Example:
       vmoffer sas make os.vhd data-0.vhd --container vhds --out sas.json
       vmoffer sas make --renew sas.json
     """
-    from publisher import handout, store
+    from publisher import handout, store, submission
+    from validators.outcome import Status
     from vmoffer.target import credentials, storage
 
     if bool(blobs) == bool(renew):
@@ -84,6 +86,8 @@ def make(
     }
     if refused:
         say(f"not for Partner Center, which would refuse it: {', '.join(sorted(refused))}")
+    if (whole := submission.check(document)).status is Status.FAIL:
+        say(f"not for Partner Center as one image: {whole.evidence} ({whole.rule})")
     if out:
         handout.write(document, out)
     if not quiet:
