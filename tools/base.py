@@ -82,14 +82,13 @@ def ensure(name: str, say: Say) -> Path:
     """
     recipe = read(name)
     mirrors = apt.mirrors(recipe.mirror, recipe.security_mirror)
-    folder = cache.root() / "base"
-    image = folder / f"{name}-{key(recipe, mirrors)}.qcow2"
+    image = _image(name, recipe, mirrors)
     with cache.locked(f"base-{name}", say):
         if image.exists():
             say(f"base image {name}: reused, {image}")
             return image
-        paths = doctor.require(*NEEDS, *(() if _mode() == "root" else ("newuidmap",)))
-        folder.mkdir(parents=True, exist_ok=True)
+        paths = _tools()
+        image.parent.mkdir(parents=True, exist_ok=True)
         say(f"base image {name}: {recipe.title} from {mirrors.main}")
         began = time.monotonic()
         with _workshop() as shop:
@@ -110,6 +109,21 @@ def ensure(name: str, say: Say) -> Path:
                 partial.unlink(missing_ok=True)
         say(f"base image {name}: made in {time.monotonic() - began:.0f} s, {image}")
         return image
+
+
+def require(name: str) -> None:
+    """Raise what `ensure` would raise of a recipe or a tool that is missing, without making anything."""
+    recipe = read(name)
+    if not _image(name, recipe, apt.mirrors(recipe.mirror, recipe.security_mirror)).exists():
+        _tools()
+
+
+def _image(name: str, recipe: Recipe, mirrors: apt.Mirrors) -> Path:
+    return cache.root() / "base" / f"{name}-{key(recipe, mirrors)}.qcow2"
+
+
+def _tools() -> dict[str, Path]:
+    return doctor.require(*NEEDS, *(() if _mode() == "root" else ("newuidmap",)))
 
 
 def _make(recipe: Recipe, mirrors: apt.Mirrors, shop: Path, paths: dict[str, Path], say: Say) -> None:

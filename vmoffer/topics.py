@@ -69,6 +69,8 @@ TOPICS = {
     "validators.sparse": "convert",
     "validators.vhd": "disk-file",
     "validators.xfs": "data-disk",
+    "vmoffer.azure.cloud": "azure",
+    "vmoffer.azure.sign_in": "azure",
     "vmoffer.commands.build": "build",
     "vmoffer.commands.bump": "definition",
     "vmoffer.commands.ci": "pipeline",
@@ -88,6 +90,7 @@ TOPICS = {
     "vmoffer.commands.store": "local-store",
     "vmoffer.commands.upload": "upload",
     "vmoffer.commands.validate": "validate",
+    "vmoffer.preflight": "build",
     "vmoffer.scratch": "provision",
     "vmoffer.watch": "build",
 }

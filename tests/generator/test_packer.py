@@ -35,7 +35,8 @@ DEFINITIONS = [(one, builder) for one in catalogue.all(ROOT / "skus") for builde
 
 # Options of azure-arm by what reads them: the names in the plugin's config.hcl2spec.go that 1.4.5 has …
 KNOWN_TO_1_4_5 = {
-    "use_azure_cli_auth", "subscription_id", "tenant_id", "client_id", "client_secret", "os_type",
+    "use_azure_cli_auth", "subscription_id", "tenant_id", "client_id", "client_secret", "client_cert_path",
+    "client_jwt", "os_type",
     "image_publisher", "image_offer", "image_sku", "image_version", "image_url", "shared_image_gallery",
     "location", "vm_size", "os_disk_size_gb", "disk_caching_type", "disk_additional_size", "storage_account",
     "resource_group_name", "capture_container_name", "temp_os_disk_name", "polling_duration_timeout",
@@ -46,6 +47,7 @@ KNOWN_TO_1_4_5 = {
 }  # fmt: skip
 # … and those that came later, with the release that brought them (2: some 2.x before 2.6).
 CAME_LATER = {
+    "client_cert_password": "2",
     "oidc_request_url": "2",
     "oidc_request_token": "2",
     "security_type": "2",

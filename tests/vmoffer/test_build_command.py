@@ -24,6 +24,7 @@ def build_without_packer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for name in ("CI", "TF_BUILD"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "images")
+    monkeypatch.setenv("AZURE_STORAGE_KEY", "a2V5")
     assert run(["new", "shop/basic", "--os", "debian-12"]) == 0
     variables = {"ssh_public_key": "ssh-ed25519 AAAA test"}
     monkeypatch.setattr(build, "_machinery", lambda *_: (Packer(Path("packer"), "1.16.0"), variables))

@@ -56,6 +56,7 @@ def command(
     """
     from generator import catalogue, lint, project
     from tools import live
+    from vmoffer import preflight
     from vmoffer.watch import Watch
 
     started = time.monotonic()
@@ -66,6 +67,7 @@ def command(
 
         waiver.require_known(definition)
     chosen = _builder(definition, builder)
+    preflight.possible(definition, chosen, publish, os.environ)
     out = out or Path("build", *definition.sku.id.split("/"), definition.sku.version)
     folder = out / "packer" / chosen
     out.mkdir(parents=True, exist_ok=True)
@@ -133,7 +135,7 @@ def _machinery(
     if builder is Builder.AZURE_ARM:
         ready = packer.ensure([], say)
         packer.init(ready, folder, say)
-        return ready, {}
+        return ready, _signed_in()
     here = machine.look()
     say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
     ready = packer.ensure(["qemu"], say)
@@ -152,6 +154,15 @@ def _machinery(
     if recipe:
         variables["base_image"] = str(base.ensure(recipe, say))
     return ready, variables
+
+
+def _signed_in() -> dict[str, str]:
+    """How the project signs in, said and as its variables."""
+    from vmoffer.azure import sign_in
+
+    way = sign_in.choose(os.environ)
+    say(f"vmoffer: Packer signs in with {way}")
+    return way.variables
 
 
 def _write_traces(out: Path, public_key: str) -> None:

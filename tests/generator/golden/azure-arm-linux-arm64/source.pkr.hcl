@@ -1,13 +1,16 @@
 # Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
 
 source "azure-arm" "arm64" {
-  use_azure_cli_auth = var.use_azure_cli_auth
-  subscription_id    = var.subscription_id
-  tenant_id          = var.tenant_id
-  client_id          = var.client_id
-  client_secret      = var.client_secret
-  oidc_request_url   = var.oidc_request_url
-  oidc_request_token = var.oidc_request_token
+  use_azure_cli_auth   = local.sign_in == "azure-cli"
+  subscription_id      = var.subscription_id
+  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type = "Linux"
   shared_image_gallery {

@@ -46,10 +46,10 @@ variable "vm_size" {
   default     = "Standard_D2s_v5"
 }
 
-# Who builds: `az login`, a service principal, or OIDC. Secrets come from the environment only.
+# How the plugin signs in. Secrets come from the environment only.
 variable "use_azure_cli_auth" {
   type        = bool
-  description = "Build as the user of `az login`"
+  description = "Sign in as the user of `az login`"
   default     = false
 }
 
@@ -67,7 +67,7 @@ variable "tenant_id" {
 
 variable "client_id" {
   type        = string
-  description = "Service principal"
+  description = "Service principal, or user-assigned identity"
   default     = env("ARM_CLIENT_ID")
 }
 
@@ -75,6 +75,26 @@ variable "client_secret" {
   type        = string
   description = "Its secret"
   default     = env("ARM_CLIENT_SECRET")
+  sensitive   = true
+}
+
+variable "client_cert_path" {
+  type        = string
+  description = "Its certificate, a PKCS#12 file"
+  default     = env("ARM_CLIENT_CERTIFICATE_PATH")
+}
+
+variable "client_cert_password" {
+  type        = string
+  description = "Password of that file"
+  default     = env("ARM_CLIENT_CERTIFICATE_PASSWORD")
+  sensitive   = true
+}
+
+variable "client_jwt" {
+  type        = string
+  description = "Its assertion, a JWT"
+  default     = env("ARM_OIDC_TOKEN")
   sensitive   = true
 }
 
@@ -89,4 +109,17 @@ variable "oidc_request_token" {
   description = "What it shows there"
   default     = env("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
   sensitive   = true
+}
+
+locals {
+  # The plugin wants exactly one complete set of these values. This is the first that is complete; `packer inspect`
+  # shows it, and the sources pass on what belongs to it.
+  sign_in = compact([
+    var.use_azure_cli_auth ? "azure-cli" : "",
+    var.client_id != "" && var.client_secret != "" ? "client-secret" : "",
+    var.client_id != "" && var.client_cert_path != "" ? "client-certificate" : "",
+    var.client_id != "" && var.client_jwt != "" ? "client-jwt" : "",
+    var.client_id != "" && var.oidc_request_url != "" && var.oidc_request_token != "" ? "oidc" : "",
+    "managed-identity",
+  ])[0]
 }
