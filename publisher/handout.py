@@ -50,8 +50,8 @@ def make(
     """Sign for each of `blobs` and check each URI by using it; the document for `sas.json`.
 
     A blob is a name, or LUN=NAME for a data disk whose name does not end in data-LUN.vhd, or os=NAME.
-    Another `kind` of SAS than container, or one by a stored access `policy`, is not for Partner Center: what
-    it would say is in the checks of the document then, and is no error.
+    A `kind` of SAS other than container and blob, or one by a stored access `policy`, is not for Partner
+    Center: what it would say is in the checks of the document then, and is no error.
 
     Raises Unusable if two disks have the same role, NotMet for a blob that was never compared with its file
     (unless `unproven`), or whose URI breaks a mandatory rule; Surroundings if the storage does not answer.
@@ -66,7 +66,7 @@ def make(
         return sas.sign(container, blob, period, kind, policy)
 
     entries = [_entry(container, blob, lun, signed, profile, unproven, now) for blob, lun in roles]
-    to_submit = kind == "container" and not policy
+    to_submit = kind in ("container", "blob") and not policy
     for entry in entries:
         for outcome in entry.outcomes:
             if outcome.status is Status.FAIL and to_submit:

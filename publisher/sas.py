@@ -69,9 +69,9 @@ def sign(
 ) -> str:
     """The URI of `blob` with a SAS for `period`; the URI is a secret.
 
-    `kind` is one of KINDS; only container is for Partner Center. `policy` names a stored access policy of
-    the container that holds the period then. Raises NotMet for a name that cannot be downloaded
-    (DSK-BLOB-002), Unusable without an account key where one is needed (SAS-KIND-001).
+    `kind` is one of KINDS; container is for Partner Center, and blob, with warnings. `policy` names a stored
+    access policy of the container that holds the period then. Raises NotMet for a name that cannot be
+    downloaded (DSK-BLOB-002), Unusable without an account key where one is needed (SAS-KIND-001).
     """
     from azure.storage.blob import generate_blob_sas, generate_container_sas
 

@@ -66,13 +66,26 @@ def _url(uri: Uri, profile: str, now: datetime) -> Answer:
 def _permissions(uri: Uri, profile: str, now: datetime) -> Answer:
     given = uri.query.get("sp", "")
     policy = "; a stored access policy (si) hides it" if "si" in uri.query else ""
-    return _passes(sorted(given) == ["l", "r"], f"sp={given or 'missing'}{policy}")
+    evidence = f"sp={given or 'missing'}{policy}"
+    wanted = catalogue.find("SAS-PERM-001").graders["guide-2015" if profile == "guide-2015" else "policy"]
+    if more := "".join(sorted(set(given) - set("rl"))):
+        return Status.FAIL, f"{evidence}: {more} is more than reading and listing"
+    if not set(wanted["needs"]) <= set(given):
+        return Status.FAIL, evidence
+    advised = set(wanted.get("advises", "")) <= set(given)
+    return (
+        (Status.PASS, evidence) if advised else (Status.WARN, f"{evidence}: policy 200.6 says List as well")
+    )
 
 
 def _scope(uri: Uri, profile: str, now: datetime) -> Answer:
     given = uri.query.get("sr")
-    if given == "c" and "sip" in uri.query:
+    if given == "b" and "l" in uri.query.get("sp", ""):
+        return Status.FAIL, "sr=b with l in sp: the service refuses a SAS that lists a blob"
+    if given in ("b", "c") and "sip" in uri.query:
         return Status.WARN, "only some addresses may use it (sip), and those of certification are not known"
+    if given == "b":
+        return Status.WARN, "sr=b: for the blob alone, which cannot be listed"
     account = " (an account SAS)" if "srt" in uri.query else ""
     return _passes(given == "c", f"sr={given or 'missing'}{account}")
 

@@ -35,6 +35,11 @@ class Uri:
         """The blob's name without its folders, as the service decodes it."""
         return unquote(self.parts.path).rsplit("/", 1)[-1]
 
+    @property
+    def lists(self) -> bool:
+        """Whether the SAS is meant to list the container; a stored access policy (si) may allow it."""
+        return self.query.get("sr") != "b" and ("l" in self.query.get("sp", "") or "si" in self.query)
+
     def time(self, name: str) -> datetime | None:
         """The time in the parameter `name`; None unless it is written in full and exists."""
         text = self.query.get(name, "")

@@ -60,7 +60,8 @@ def use(uri: Uri, size: int | None) -> tuple[Status, str]:
         return Status.FAIL, "; ".join(problems) + clock
     return (
         Status.PASS,
-        f"a page blob of the right length; listed, its VHD footer read, a write refused{clock}",
+        f"a page blob of the right length; {'listed, ' if uri.lists else ''}its VHD footer read, "
+        f"a write refused{clock}",
     )
 
 
@@ -125,7 +126,8 @@ def _problems(session: requests.Session, uri: Uri, size: int | None) -> Iterator
         yield f"{length} bytes instead of {size} (DSK-FMT-004)"
     if length < FOOTER or (length - FOOTER) % MIB:
         yield f"{length} bytes are no whole number of MiB and a footer (DSK-ALIGN-001)"
-    yield from _listing_problems(session, uri)
+    if uri.lists:
+        yield from _listing_problems(session, uri)
     if length >= FOOTER:
         yield from _footer_problems(session, uri, length - FOOTER)
     yield from _write_problems(session, uri)

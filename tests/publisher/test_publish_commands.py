@@ -186,7 +186,9 @@ def test_a_sas_json_is_renewed_in_place(
 def test_what_partner_center_would_say_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
     uri = "https://a.blob.core.windows.net/vhds/os.vhd?sv=2021-12-02&sr=c&sp=rl&st=2026-01-01&se=2026-01-02&sig=x"
     assert run(["sas", "check", "--offline", uri]) == 1
-    assert "Not able to download blob due to incorrect SAS Uri." in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "The start time parameter (st) is not a valid date string." in said
+    assert "The end date parameter (se) is not a valid date string." in said
 
 
 def test_a_dry_run_sends_nothing(

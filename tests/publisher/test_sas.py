@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.errors import NotMet, Surroundings, Unusable
-from publisher import handout, proof, sas, sascheck, sasuri, sasuse, store, submission, upload
+from publisher import handout, messages, proof, sas, sascheck, sasuri, sasuse, store, submission, upload
 from tools import azurite
 from validators import catalogue
 from validators.footer import MIB
@@ -95,9 +95,14 @@ WRONG: list[tuple[str, str, str]] = [
     (uri(sv=None), "SAS-URL-001", "sv=missing"),
     (uri(sv="latest"), "SAS-URL-001", "sv=latest"),
     (uri(sp="rwl"), "SAS-PERM-001", "sp=rwl"),
-    (uri(sp="r"), "SAS-PERM-001", "sp=r"),
+    (uri(sp="r"), "SAS-PERM-001", "policy 200.6"),
+    (uri(sp="l"), "SAS-PERM-001", "sp=l"),
+    (uri(sp="rld"), "SAS-PERM-001", "d is more than reading"),
+    (uri(sp="racwl"), "SAS-PERM-001", "acw is more than reading"),
     (uri(sp=None, si="policy"), "SAS-PERM-001", "stored access policy"),
-    (uri(sr="b"), "SAS-SCOPE-001", "sr=b"),
+    (uri(sr="b", sp="r"), "SAS-SCOPE-001", "for the blob alone"),
+    (uri(sr="b", sp="rl"), "SAS-SCOPE-001", "lists a blob"),
+    (uri(sr="d"), "SAS-SCOPE-001", "sr=d"),
     (uri(sr=None, srt="co", ss="b"), "SAS-SCOPE-001", "account SAS"),
     (uri(sip="10.0.0.1"), "SAS-SCOPE-001", "sip"),
     (uri(st="2026-11-22"), "SAS-TIME-001", "st=2026-11-22"),
@@ -124,6 +129,55 @@ def test_every_rule_on_a_uri_that_is_decided_here_is_broken_by_a_row() -> None:
     assert {rule for _, rule, _ in WRONG} | {"SAS-LIVE-001"} == wanted
 
 
+GRADES = [  # the corrections of SAS-PERM-001 and SAS-SCOPE-001: sp, sr, and what each of them says
+    ("rl", "c", "pass", "pass"),
+    ("r", "b", "warn", "warn"),
+    ("r", "c", "warn", "pass"),
+    ("l", "c", "fail", "pass"),
+    ("rl", "b", "pass", "fail"),
+    ("rwl", "c", "fail", "pass"),
+    ("rd", "b", "fail", "warn"),
+    ("", "c", "fail", "pass"),
+]
+
+
+@pytest.mark.parametrize(("sp", "sr", "permissions", "scope"), GRADES)
+def test_reading_is_needed_listing_advised_and_a_blob_alone_is_a_warning(
+    sp: str, sr: str, permissions: str, scope: str
+) -> None:
+    found = {each.rule: each.status for each in sascheck.check(uri(sp=sp, sr=sr), now=NOW, live=False)}
+    assert (found["SAS-PERM-001"], found["SAS-SCOPE-001"]) == (permissions, scope)
+
+
+TODAY = [
+    (uri().split("?")[0], "SAS-URL-001", "Must be a valid Azure shared access signature URI."),
+    (uri(st=None), "SAS-TIME-001", "Specified SAS URL cannot be reached."),
+    (uri(se=None), "SAS-TIME-001", "The end date parameter (se) is required."),
+    (uri(sp="l"), "SAS-PERM-001", "Missing Permissions (sp) must include 'read' (r)."),
+    (uri(sp=None), "SAS-PERM-001", "Missing Permissions (sp) must include 'read' (r)."),
+    (uri(st="2026-11-22"), "SAS-TIME-001", "The start time parameter (st) is not a valid date string."),
+    (uri(se="2026-12-31"), "SAS-TIME-001", "The end date parameter (se) is not a valid date string."),
+    (
+        uri(sig=SIGNATURE[:-4]),
+        "SAS-URL-001",
+        "Failure: Copying Images. Not able to download blob due to authorization error.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "rule", "said"), TODAY)
+def test_the_message_is_that_of_partner_center_today(text: str, rule: str, said: str) -> None:
+    found = sascheck.check(text, now=NOW, live=False)
+    assert messages.message(next(each for each in found if each.rule == rule)) == said
+
+
+def test_of_both_times_both_messages_are_given() -> None:
+    found = sascheck.check(uri(st="2026-11-22", se=None), now=NOW, live=False)
+    said = messages.message(next(each for each in found if each.rule == "SAS-TIME-001"))
+    assert said == f"{messages.BAD_START} / {messages.NO_END}"
+    assert messages.message(next(each for each in found if each.rule == "SAS-PROTO-001")) is None
+
+
 def test_an_expiry_may_be_an_hour_short_and_permissions_come_in_any_order() -> None:
     assert unmet(uri(se="2026-12-14T11:30:00Z", sp="lr", spr="https")) == {}
 
@@ -142,6 +196,8 @@ def test_the_guide_of_2015_asks_for_what_it_asked() -> None:
     assert unmet(text, "guide-2015") == {}
     assert set(unmet(text)) == {"SAS-TIME-002", "SAS-TIME-003", "SAS-PROTO-001"}
     assert unmet(uri(), "guide-2015") == {"SAS-PROTO-001": "https"}
+    found = sascheck.check(uri(sp="r"), profile="guide-2015", now=NOW, live=False)
+    assert next(each for each in found if each.rule == "SAS-PERM-001").status is Status.FAIL
     found = sascheck.check(uri(sr="b"), profile="guide-2015", now=NOW, live=False)
     assert next(each for each in found if each.rule == "SAS-SCOPE-001").status is Status.SKIP
 
@@ -316,7 +372,6 @@ def test_the_unwanted_is_found_by_using_the_uri(container: ContainerClient, disk
     for text, evidence in [
         (own(container, disk.name, permission="rlw"), "a write is not refused, it answers 412"),
         (own(container, disk.name, permission="rlc"), "a write is not refused"),
-        (own(container, disk.name, permission="r"), "listing the container answers 403"),
         (own(container, disk.name, expiry=now - hour), "HEAD answers 403"),
         (own(container, disk.name, start=now + hour), "HEAD answers 403"),
         (own(container, disk.name).replace(container.url, f"{other}/other-container"), "HEAD answers 40"),
@@ -331,6 +386,8 @@ def test_the_unwanted_is_found_by_using_the_uri(container: ContainerClient, disk
         outcome = live(text)
         assert outcome.status is Status.FAIL
         assert evidence in outcome.evidence
+    unlisted = live(own(container, disk.name, permission="r"))  # not asked to list: SAS-PERM-001 warns
+    assert unlisted.status is Status.PASS and "listed" not in unlisted.evidence
     assert "bytes instead of" in live(own(container, disk.name), size=5).evidence
     # No probe was written, and nothing was changed.
     assert sorted(blob.name for blob in container.list_blobs()) == sorted(
@@ -370,7 +427,9 @@ def test_a_blob_sas_is_refused(container: ContainerClient, disk: Path) -> None:
     )
     found = sascheck.check(f"{container.url}/{disk.name}?{token}")
     failed = {each.rule for each in found if each.status is Status.FAIL}
-    assert failed == {"SAS-PERM-001", "SAS-SCOPE-001", "SAS-LIVE-001"}
+    assert failed == set()  # the first way that Microsoft documents; used without listing
+    warned = {each.rule for each in found if each.status is Status.WARN}
+    assert warned == {"SAS-PERM-001", "SAS-SCOPE-001", "SAS-PROTO-001"}
 
 
 def test_a_storage_that_is_not_there_is_undecidable_and_never_a_pass(
@@ -521,8 +580,10 @@ def test_other_kinds_open_the_blob_and_are_said_not_to_be_for_partner_center(
     assert requests.get(made["uri"], timeout=10).content == disk.read_bytes()
     query = sasuri.parse(made["uri"]).query
     assert (query["sr"], query.get("si")) == (kind[0], policy)
-    refused = {each["rule"] for each in made["checks"] if each["status"] == "fail"}
-    assert "SAS-SCOPE-001" in refused or "SAS-PERM-001" in refused
+    found = {each["rule"]: each["status"] for each in made["checks"]}
+    assert found["SAS-SCOPE-001"] == ("warn" if kind == "blob" else "pass")
+    assert found["SAS-PERM-001"] == ("fail" if policy else "warn")
+    assert found["SAS-LIVE-001"] == "pass"
     kept = {each.id for each in container.get_container_access_policy()["signed_identifiers"]}
     assert kept == {"other", "review"} if policy else {"other"}
 

@@ -38,7 +38,7 @@ def command() -> None:
     type=click.Choice(["container", "blob", "delegation"]),
     default="container",
     show_default=True,
-    help="Partner Center takes container only.",
+    help="Partner Center takes container, and blob with warnings.",
 )
 @click.option("--policy", help="By a stored access policy of this name; not for Partner Center.")
 @click.option("--renew", type=click.Path(path_type=Path), help="Sign again for the disks of a sas.json.")
