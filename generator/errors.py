@@ -1,26 +1,47 @@
-"""The three ways a call ends badly, one class per exit status; every room raises these.
+"""The ways a call ends badly, one class per exit status; every package raises these.
 
-They live in the lowest room so that all of them can; the one place that turns them into
-text and an exit status is `vmoffer.cli`.
+They live at the bottom so that all can; the one place that turns them into text and an exit status is
+`vmoffer.cli`.
 """
+
+from collections.abc import Sequence
+
+# The one table of exit statuses: `vmoffer --help` shows it, and the pages are tested against it.
+STATUSES = {
+    0: "done; a reader that closes the pipe changes nothing",
+    1: "checked, and a rule is not met",
+    2: "cannot be done as asked: options, an unreadable definition or disk, nothing given",
+    3: "the environment failed: a tool, the network, a full disk, a permission",
+    4: "a fault of vmoffer itself",
+    130: "interrupted: Ctrl-C, SIGTERM, SIGHUP; what was started has been stopped",
+}
 
 
 class VmofferError(Exception):
     """A condition the user can act on: what happened, where, by which rule, and what to do next.
 
-    Never put a secret in any of the fields: they are shown as they are.
+    `details` are shown below `what`, one a line. No other field has lines: all text may hold names and values
+    of others, and is shown so that it can neither begin a line nor steer a terminal. Never put a secret
+    in any of the fields.
     """
 
     status = 3
 
     def __init__(
-        self, what: str, *, where: str | None = None, rule: str | None = None, hint: str | None = None
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        rule: str | None = None,
+        hint: str | None = None,
+        details: Sequence[str] = (),
     ) -> None:
-        super().__init__(what)
+        super().__init__("\n  ".join([what, *details]))
         self.what = what
         self.where = where
         self.rule = rule
         self.hint = hint
+        self.details = tuple(details)
 
 
 class NotMet(VmofferError):
@@ -39,3 +60,9 @@ class Surroundings(VmofferError):
     """A tool, the network, the disk or a permission failed (exit status 3)."""
 
     status = 3
+
+
+class Fault(VmofferError):
+    """vmoffer itself is wrong (exit status 4): what the boundary makes of an error that nobody foresaw."""
+
+    status = 4

@@ -76,7 +76,7 @@ def require(definitions: list[Definition]) -> list[Finding]:
     findings = lint(definitions)
     failed = [str(finding) for finding in findings if finding.status == "fail"]
     if failed:
-        raise NotMet("the definition breaks the rules\n  " + "\n  ".join(failed))
+        raise NotMet("the definition breaks the rules", details=failed)
     return findings
 
 

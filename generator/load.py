@@ -46,8 +46,8 @@ class Invalid(Unusable):
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         count = "1 error" if len(problems) == 1 else f"{len(problems)} errors"
-        lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"{count} in the definition\n{lines}", where=str(problems[0].file))
+        details = [str(problem) for problem in problems]
+        super().__init__(f"{count} in the definition", where=str(problems[0].file), details=details)
 
 
 class Lines:

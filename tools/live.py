@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from generator.atomic_file import open_in_place
+from generator.printable import printable
 
 GRACE_SECONDS = 60  # how long an interrupted command may take to clean up after itself
 
@@ -42,9 +43,10 @@ def run(
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                record.write(line)
+                text = printable(line.rstrip("\n"))  # some of it comes from the guest
+                record.write(f"{text}\n")
                 record.flush()
-                show(line.rstrip("\n"))
+                show(text)
             return process.wait()
         except BaseException:
             _stop(process)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import keyword
+import os
 import signal
 import sys
-from typing import Any
+import traceback
+from types import FrameType
 
 import click
 
-from generator.errors import Surroundings, VmofferError
+from generator.errors import STATUSES, Fault, Surroundings, Unusable, VmofferError
+from generator.printable import lines, printable
 from generator.redaction import redact
+from vmoffer import streams
 
 # Name → module in vmoffer.commands, whose `command` is the click command. Imported on demand, so
 # `vmoffer --help` and each command pay only for what they use.
@@ -40,6 +45,10 @@ COMMANDS = {
 }
 
 
+# What the operating system says of a path that is no file: another one has to be given.
+NO_FILE = {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -57,6 +66,8 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(number), meaning) for number, meaning in STATUSES.items()])
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,53 +81,103 @@ def root(debug: bool) -> None:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 rules not met, 2 unusable call, 3 surroundings failed."""
-    # A CI job that is cancelled gets SIGTERM, and one that a script put into the background ignores
-    # SIGINT and hands that on to its children: both clean up the way Ctrl-C does.
+    """Run the command line and exit with one of `generator.errors.STATUSES`."""
+    streams.prepare()
+    # A CI job that is cancelled gets SIGTERM, one whose terminal was closed SIGHUP, and one that a script put
+    # into the background ignores SIGINT and hands that on to its children: all clean up the way Ctrl-C does.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is what nohup is for
+        signal.signal(signal.SIGHUP, _hung_up)
+    if "_VMOFFER_COMPLETE" in os.environ:  # a shell asks for completions
+        root.main(prog_name="vmoffer")
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
+def _hung_up(number: int, frame: FrameType | None) -> None:
+    """The kernel and the shell each send one; the second must not end the cleaning up."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.default_int_handler(number, frame)
+
+
 def run(arguments: list[str]) -> int:
-    """Run one command line; returns its exit status."""
+    """Run one command line; returns its exit status, also for what nobody thought of."""
+    debug = False
     try:
-        result: Any = root.main(args=arguments, prog_name="vmoffer", standalone_mode=False)
-        return result if isinstance(result, int) else 0
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        status = 0
+        try:
+            with root.make_context("vmoffer", list(arguments)) as context:
+                debug = context.params["debug"]
+                result: object = root.invoke(context)
+                status = result if isinstance(result, int) else 0
+        except click.exceptions.Exit as stop:
+            status = stop.exit_code
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a full disk is found here, not when Python ends
+        return status
     except (KeyboardInterrupt, click.Abort):
         print("vmoffer: interrupted; what was started has been stopped", file=sys.stderr)
         return 130
-    except click.ClickException as error:
-        from vmoffer.topics import topic_line
-
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        print(f"  {topic_line('status-2')}", file=sys.stderr)
         return 2
-    except BrokenPipeError:
-        sys.stdout = None  # the reader is gone; nothing is left to flush
-        return 0
-    except (VmofferError, OSError) as error:
-        if "--debug" in arguments:
-            import traceback
+    except Exception as error:
+        return _explain(error, debug)
 
-            traceback.print_exc()
-        problem = error if isinstance(error, VmofferError) else _from_os(error)
-        from vmoffer.topics import help_line
 
-        print(f"{describe(problem)}\n  {help_line(problem, error)}", file=sys.stderr)
-        return problem.status
+def _explain(error: Exception, debug: bool) -> int:
+    """Say on stderr what ended the command; returns the exit status."""
+    if debug:
+        print(lines(redact("".join(traceback.format_exception(error)))), end="", file=sys.stderr)
+    problem = _problem(error)
+    from vmoffer.topics import help_line
+
+    print(f"{describe(problem)}\n  {help_line(problem, error)}", file=sys.stderr)
+    _drop_unwritten()
+    return problem.status
+
+
+def _problem(error: Exception) -> VmofferError:
+    if isinstance(error, VmofferError):
+        return error
+    if isinstance(error, click.ClickException):
+        return _from_click(error)
+    if isinstance(error, OSError):
+        kind = Unusable if error.errno in NO_FILE else Surroundings
+        where = None if error.filename is None else str(error.filename)
+        return kind(error.strerror or str(error), where=where)
+    if isinstance(error, MemoryError):
+        return Surroundings("there is not enough memory")
+    # Its text stays out: nobody looked whether there is a secret in it.
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return Fault(
+        f"a fault of vmoffer itself: {type(error).__name__} in {last.name}, line {last.lineno}",
+        where=last.filename,
+        hint="please report it to the project with this line and the command; --debug adds a traceback",
+    )
+
+
+def _from_click(error: click.ClickException) -> Unusable:
+    what, *details = error.format_message().split("\n")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else "vmoffer"
+    return Unusable(what, details=[one.strip() for one in details], hint=f"{command} --help")
 
 
 def describe(problem: VmofferError) -> str:
     """What, where, which rule, what to do next, on as few lines as it takes."""
     rule = f" [{problem.rule}]" if problem.rule else ""
     where = f"{problem.where}: " if problem.where else ""
-    hint = f"\n  → {problem.hint}" if problem.hint else ""
+    text = [f"vmoffer: {where}{problem.what}{rule}", *(f"  {one}" for one in problem.details)]
+    text += [f"  → {problem.hint}"] if problem.hint else []
     # Whatever found its way into a message: no secret is shown.
-    return redact(f"vmoffer: {where}{problem.what}{rule}{hint}")
+    return "\n".join(printable(redact(line)) for line in text)
 
 
-def _from_os(error: OSError) -> Surroundings:
-    return Surroundings(error.strerror or str(error), where=str(error.filename) if error.filename else None)
+def _drop_unwritten() -> None:
+    """What could not be written to stdout is not tried again when Python ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        sys.stdout = None

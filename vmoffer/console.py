@@ -1,7 +1,11 @@
-"""stdout carries the product, stderr the conversation: the one console and progress bar for it."""
+"""stdout carries the product, stderr the conversation; nothing of vmoffer writes to either but through here.
+
+Text may hold names, titles and messages of others: it is no markup, and cannot steer a terminal.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,13 +20,28 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+from generator.printable import printable
+
+err = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 QUIET = 15  # seconds between two lines of progress where there is no terminal
 
 
 def say(text: str) -> None:
-    """One line of conversation on stderr; markup in `text` is not interpreted."""
-    err.print(text, markup=False)
+    """One line of conversation on stderr."""
+    err.print(printable(text))
+
+
+def show(*texts: object) -> None:
+    """Lines of the product for people and scripts, on stdout: paths, URIs, tables."""
+    for text in texts:
+        print(printable(str(text)), flush=True)
+
+
+def show_document(text: str) -> None:
+    """JSON, XML, HTML or YAML on stdout: UTF-8, as these say of themselves, whatever the terminal speaks."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
 
 
 @contextmanager
@@ -39,7 +58,7 @@ def byte_progress(title: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(title, total=total)
+        task = bar.add_task(printable(title), total=total)
         yield lambda count: bar.advance(task, count)
 
 

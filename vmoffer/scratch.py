@@ -181,17 +181,17 @@ def difference(
             yield Change(path, old, new, bool(way or regex.fullmatch(path)))
 
 
-def shown(change: Change) -> str:
-    """The change on one line, with a unified diff below where text changed."""
+def shown(change: Change) -> list[str]:
+    """The change in one line, and a unified diff where text changed."""
     facts = " → ".join(dict.fromkeys(str(one) for one in (change.before, change.after) if one))
     note = "" if change.declared else "  NOT DECLARED by the step"
-    lines = [f"  {change.word} {_printable(change.path)} ({facts}){note}"]
+    lines = [f"  {change.word} {change.path} ({facts}){note}"]
     old = "" if change.before is None else change.before.text
     new = "" if change.after is None else change.after.text
     if old is not None and new is not None:
         diff = difflib.unified_diff(old.splitlines(), new.splitlines(), "before", "after", lineterm="", n=1)
-        lines += [f"    {_printable(line)}" for line in list(diff)[2:]]
-    return "\n".join(lines)
+        lines += [f"    {line}" for line in list(diff)[2:]]
+    return lines
 
 
 def _facts(place: Path, keep: bool) -> Facts:
@@ -218,10 +218,6 @@ def _regex(patterns: Sequence[str]) -> re.Pattern[str]:
         for pattern in patterns
     )
     return re.compile(f"(?:{'|'.join(each)})(?:/.*)?", re.DOTALL)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\t" else repr(char)[1:-1] for char in text)
 
 
 def _sku(family: str) -> Sku:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from generator.errors import NotMet, Surroundings, Unusable, VmofferError
+from vmoffer.console import say
 
 STEP = re.compile(r"Provisioning with (?:shell|powershell) script: (?:.*/)?(?P<step>[^/]+)$")
 POST_PROCESSOR = re.compile(r"Running post-processor: (?P<step>\S+)")
@@ -25,7 +25,7 @@ class Watch:
         self.status: int | None = None
 
     def __call__(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        say(line)
         if found := STEP.search(line):
             self.step, self.in_guest, self.status = found["step"], True, None
         elif found := POST_PROCESSOR.search(line):
@@ -55,6 +55,6 @@ def _show_serial(out: Path) -> None:
     """The last lines of each guest's serial console: a guest that hangs says why only there."""
     for console in sorted(out.glob("*/serial.log")):
         lines = console.read_text(errors="replace").splitlines()[-SERIAL_TAIL_LINES:]
-        print(f"--- last lines of {console}", file=sys.stderr)
+        say(f"--- last lines of {console}")
         for line in lines:
-            print("    " + "".join(char if char.isprintable() else "·" for char in line), file=sys.stderr)
+            say(f"    {line}")

@@ -46,7 +46,7 @@ def test_six_mistakes_are_six_errors_with_line_and_field(tmp_path: Path) -> None
         (13, "data_disks[1].lun"),
     ]
     assert caught.value.status == 2
-    text = caught.value.what
+    text = str(caught.value)
     assert "did you mean title?" in text
     version = "text (Image version X.Y.Z, larger than every published one; OFR-VER-001)"
     assert f'found 1.2; allowed: {version}, so put it in quotes: "1.2"' in text

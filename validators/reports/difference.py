@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.text import Text
 from typing_extensions import TypedDict
 
+from generator.printable import printable
 from validators.engine import Verdict
 from validators.reports.document import DiskFacts, Document, OutcomeFacts, StatusName
-from validators.reports.text import printable
 
 # From bad to good; what changes sides without changing its rank is neither better nor worse.
 RANK: dict[StatusName, int] = {"fail": 0, "warn": 1, "undecidable": 2, "pass": 3, "skip": 3}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from generator.printable import printable
 from validators.diskinfo import ContentInfo, DiskInfo, FooterInfo
 from validators.partition_types import FIRMWARE
-from validators.reports.text import printable, size
+from validators.reports.text import size
 
 HEAD = ("no", "start", "size", "type", "holds", "label", "used", "UUID", "name")
 KINDS = {

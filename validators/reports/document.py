@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from generator import printable
 from validators import catalogue
 from validators.disk import Disk
 from validators.engine import Judgement, Verdict
@@ -162,9 +162,8 @@ def build(judgement: Judgement, *, require_decided: bool = False) -> Document:
 
 
 def to_json(document: Mapping[str, Any]) -> str:
-    """A document as text that every file takes: a name that is no Unicode is escaped as JSON does it."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace").decode() + "\n"
+    """A document as text that every file and terminal takes: the unprintable is escaped as in JSON."""
+    return printable.to_json(document) + "\n"
 
 
 def schema() -> dict[str, Any]:

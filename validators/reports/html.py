@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from importlib import resources
 
+from generator.printable import printable
 from validators import catalogue
 from validators.catalogue import SUBJECTS
 from validators.explain import SUBJECT_TITLES
@@ -14,7 +15,7 @@ from validators.outcome import GRADERS
 from validators.partition_types import TYPES
 from validators.reports.document import Document, OutcomeFacts, elsewhere, waived
 from validators.reports.partmap import COLOURS, OTHER, pieces
-from validators.reports.text import SEVERITIES, TITLES, name, printable, size
+from validators.reports.text import SEVERITIES, TITLES, name, size
 
 
 def render(document: Document) -> str:

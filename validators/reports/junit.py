@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from generator.printable import printable
 from validators import catalogue
 from validators.reports.document import DiskFacts, Document, OutcomeFacts, elsewhere, waived
-from validators.reports.text import name, notes, place, printable
+from validators.reports.text import name, notes, place
 
 KINDS = ("tests", "failures", "errors", "skipped")
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from generator.printable import printable
 from validators import catalogue, explain
 from validators.catalogue import Rule
 from validators.reports.document import Document, OutcomeFacts, waived
-from validators.reports.text import name, notes, place, printable
+from validators.reports.text import name, notes, place
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"mandatory": "error", "warning": "warning", "recommendation": "note"}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
+from generator.printable import printable
 from validators.reports.document import (
     DiskFacts,
     Document,
@@ -115,13 +116,6 @@ def size(count: int | None) -> str:
         if count >= 1 << width:
             return f"{count / (1 << width):.2f}".rstrip("0").rstrip(".") + f" {unit}"
     return f"{count} bytes"
-
-
-def printable(text: str) -> str:
-    """`text` from an image made harmless for whoever shows it: control characters are spelled out."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
 
 
 def _outcome(console: Console, outcome: OutcomeFacts, reason: str | None) -> None:

@@ -18,7 +18,8 @@ import click
 from generator.atomic_file import atomic_write, open_in_place
 from generator.errors import Unusable
 from generator.model import Builder
-from vmoffer.console import say
+from vmoffer.console import say, show
+from vmoffer.path import PATH
 from vmoffer.target import OWN_STORE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     type=click.Choice([one.value for one in Builder]),  # click >= 8.2 takes an enum's *names*
     help="Default: qemu where the SKU has a base for it.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Default: build/OFFER/PLAN/VERSION.")
+@click.option("--out", type=PATH, help="Default: build/OFFER/PLAN/VERSION.")
 @click.option(
     "--publish/--no-publish", default=True, help="Upload and make SAS URIs, or stop after validation."
 )
@@ -209,6 +210,6 @@ def _summary(out: Path, publish: bool, signatures: bool, seconds: float) -> None
 
         for path in sorted(out.glob("sas*.json")):
             table = handout.table(handout.read(path))
-            click.echo(table if signatures else redact(table))
+            show(*(table if signatures else redact(table)).splitlines())
             if not signatures:
                 say(f"vmoffer: the signatures are in {path}; --show-sas prints them")

@@ -17,12 +17,12 @@ def command(sku: str, level: str) -> None:
     import json
 
     from generator import catalogue, edit
-    from vmoffer.console import say
+    from vmoffer.console import say, show
 
     definition = catalogue.find(sku)
     before = definition.sku.version
     after = edit.bumped(before, level)
     text = definition.path.read_bytes().decode("utf-8")
     edit.save(definition.path, edit.replace(text, ("version",), json.dumps(after)))
-    click.echo(after)
+    show(after)
     say(f"{definition.path}: {before} -> {after}")

@@ -45,7 +45,7 @@ def command(
     """
     from generator import catalogue, owned_file, pipeline
     from generator.model import Builder
-    from vmoffer.console import say
+    from vmoffer.console import say, show, show_document
 
     one = Builder(builder) if builder else None
     chosen = pipeline.Wishes(system, builder=one, out=Path(out) if out and out != "-" else None, **wishes)
@@ -53,12 +53,12 @@ def command(
     definitions = catalogue.all()
     text = pipeline.render(chosen, definitions, line)
     if out == "-":
-        click.echo(text, nl=False)
+        show_document(text)
     elif check:
         owned_file.check(text, chosen.path, line)
     else:
         owned_file.write(text, chosen.path, force=force)
-        click.echo(chosen.path)
+        show(chosen.path)
     for warning in pipeline.warnings(chosen, definitions):
         say(warning)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
+from vmoffer.path import PATH
 from vmoffer.size import Size
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUT.vhd", type=click.Path(path_type=Path))
+@click.argument("source", metavar="IN", type=PATH)
+@click.argument("target", metavar="OUT.vhd", type=PATH)
 @click.option("--in-place", is_flag=True, help="IN is raw: append the footer and rename it, copying nothing.")
 @click.option("--size", type=Size(), help="Grow the disk to this: 32G, 512M, 1T. Its backup GPT moves along.")
 @click.option(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from uuid import UUID
 
 import click
 
+from vmoffer.path import PATH
 from vmoffer.size import Size
 
 
@@ -23,9 +23,9 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("target", metavar="OUT.vhd", type=click.Path(path_type=Path))
+@click.argument("target", metavar="OUT.vhd", type=PATH)
 @click.option("--size", type=Size(), help="Of the disk: 32G, 512M, 1T. [default: what --content needs]")
-@click.option("--content", type=click.Path(path_type=Path), help="Folder or file to put on the disk.")
+@click.option("--content", type=PATH, help="Folder or file to put on the disk.")
 @click.option(
     "--filesystem",
     type=click.Choice(["ext4", "xfs"]),
@@ -89,16 +89,18 @@ def info(file: str, form: str) -> None:
       vmoffer disk info data.vhd --format json
     """
     from generator.errors import Unusable
+    from generator.printable import to_json
     from validators import diskinfo, workers
     from validators.remote import place
+    from vmoffer.console import show, show_document
 
     with workers.reading([place(file)], diskinfo.SECONDS) as reading:
         found = diskinfo.build(reading.disks()[0])
     if form == "json":
-        click.echo(json.dumps(found, indent=2))
+        show_document(to_json(found))
     else:
         from validators.reports import disktext
 
-        click.echo("\n".join(disktext.lines(found)))
+        show(*disktext.lines(found))
     if found["unusable"]:
         raise Unusable(found["unusable"], where=found["file"])

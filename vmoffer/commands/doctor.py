@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from vmoffer.console import say, show
+
 # What vmoffer makes or installs itself, into its cache.
 THINGS = ("packer", "azure-plugin", "store", "base", "actionlint")
 
@@ -23,7 +25,7 @@ def command(packages: bool, bring: tuple[str, ...]) -> None:
 
     if packages:
         for name in doctor.missing_packages():
-            click.echo(name)
+            show(name)
     elif bring:
         _bring(bring)
     else:
@@ -32,7 +34,6 @@ def command(packages: bool, bring: tuple[str, ...]) -> None:
 
 def _bring(things: tuple[str, ...]) -> None:
     from tools import actionlint, azurite, base, packer
-    from vmoffer.console import say
 
     if {"packer", "azure-plugin"} & set(things):
         packer.ensure(["qemu", "azure"] if "azure-plugin" in things else ["qemu"], say)
@@ -58,9 +59,9 @@ def _show() -> None:
     rows.append(("accelerator", machine.accelerator(), "kvm, or tcg: a guest in software, slow but sure"))
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     for name, state, use in rows:
-        click.echo(f"{name:{widths[0]}}  {state:{widths[1]}}  {use}")
+        show(f"{name:{widths[0]}}  {state:{widths[1]}}  {use}")
     missing = [tool.native for tool in found if tool.path is None]
     if missing:
-        click.echo(f"mend: {doctor.mend(missing)}")
-        click.echo(topic_line("missing-tool"))
+        show(f"mend: {doctor.mend(missing)}")
+        show(topic_line("missing-tool"))
     doctor.judge(found, packer.available())

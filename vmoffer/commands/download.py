@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmoffer.console import byte_progress, say
+from vmoffer.console import byte_progress, say, show
+from vmoffer.path import PATH
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("uri")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=PATH)
 @click.option(
     "--parallel", default=16, show_default=True, type=click.IntRange(1, 64), help="Most requests at a time."
 )
@@ -47,7 +48,7 @@ def command(uri: str, out: Path, parallel: int) -> None:
         f"{out}: {done.size >> 20} MiB, of it {done.data >> 20} MiB data; "
         f"{done.got >> 20} MiB came in {done.seconds:.1f} s"
     )
-    click.echo(out)
+    show(out)
 
 
 def _by_environment(container: str, name: str) -> BlobClient:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from generator.model import Generation
+from vmoffer.path import FOLDER
 
 
 @click.command()
@@ -16,12 +17,15 @@ from generator.model import Generation
 )
 @click.option(
     "--raw",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     required=True,
     help="Folder with the builder's os.raw, os.raw-1 …; they become the VHDs.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the VHDs."
+    "--out",
+    type=FOLDER,
+    required=True,
+    help="Folder for the VHDs.",
 )
 @click.option("--data-only", is_flag=True, help="Leave the OS disk out.")
 def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) -> None:
@@ -36,7 +40,7 @@ def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) ->
     """
     from generator import catalogue
     from validators.finalize import finalize
-    from vmoffer.console import say
+    from vmoffer.console import say, show
 
     definition = catalogue.find(sku)
     made = finalize(
@@ -50,4 +54,4 @@ def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) ->
     )
     for each in made:
         say(f"{each.vhd.path.name}: {each.how}, {each.vhd.allocated_bytes / (1 << 20):.1f} MiB on disk")
-        click.echo(str(each.vhd.path))
+        show(each.vhd.path)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from vmoffer.path import FOLDER
+
 
 @click.command("generate")
 @click.argument("skus", nargs=-1, metavar="[SKU]...")
@@ -15,7 +17,7 @@ import click
     help="Only this one. [default: all that have a base]",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("build"), show_default=True,
+    "--out", type=FOLDER, default=Path("build"), show_default=True,
     help="Folder of all builds.",
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the files on disk differ.")
@@ -31,7 +33,7 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
     from generator import catalogue, lint, project, steps
     from generator.errors import NotMet, Unusable
     from generator.model import Builder
-    from vmoffer.console import say
+    from vmoffer.console import say, show
 
     definitions = [catalogue.find(name) for name in skus] if skus else catalogue.all()
     if not definitions:
@@ -52,6 +54,6 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
                 continue
             written = project.write(definition, one, folder)
             say(f"{definition.sku.id} for {one}: {len(written)} files")
-            click.echo(folder)
+            show(folder)
     if changes:
-        raise NotMet("the files on disk are not what the definitions say\n  " + "\n  ".join(changes))
+        raise NotMet("the files on disk are not what the definitions say", details=changes)

@@ -17,15 +17,16 @@ def command(topic: str | None) -> None:
       vmoffer help storage
     """
     from generator.errors import Unusable
+    from vmoffer.console import show
     from vmoffer.topics import sections
 
     known = sections()
     if topic is None:
         width = max(map(len, known))
         for name, text in known.items():
-            click.echo(f"{name:{width}}  {text.splitlines()[0]}")
+            show(f"{name:{width}}  {text.splitlines()[0]}")
         return
     name = topic.rpartition("#")[2]
     if name not in known:
         raise Unusable(f"there is no topic {topic!r}", hint=f"one of {', '.join(known)}")
-    click.echo(re.sub(r"\*\*|\]\([^)]*\)|\[(?=[^]]*\]\()", "", known[name]), nl=False)
+    show(*re.sub(r"\*\*|\]\([^)]*\)|\[(?=[^]]*\]\()", "", known[name]).splitlines())

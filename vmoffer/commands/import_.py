@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from vmoffer.path import PATH
+
 
 @click.command("import")
-@click.argument("template", type=click.Path(path_type=Path))
+@click.argument("template", type=PATH)
 @click.argument("sku", metavar="[OFFER/PLAN]", required=False)
-@click.option("--var-file", "variables", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+@click.option("--var-file", "variables", multiple=True, type=PATH, metavar="FILE",
               help="Values of variables, as for packer; may be repeated.")  # fmt: skip
 @click.option("--source", metavar="NAME", help="The azure-arm source, where there are several.")
 @click.option("--os", "system", metavar="NAME",
@@ -43,7 +45,7 @@ def command(
         starter,
     )
     from generator.errors import NotMet
-    from vmoffer.console import say
+    from vmoffer.console import say, show
 
     opened = packer_template.open_template(template, variables)
     block = packer_template.source(opened, source)
@@ -57,20 +59,18 @@ def command(
         say(f"{catalogue.ROOT / schema.NAME}: what editors complete and check the definition by")
     for one in found.left:
         say(str(one))
-    click.echo(path)
+    show(path)
     try:
         definition = catalogue.open_file(path)
     except load.Invalid as invalid:
         lines = [f"{one.field}: {one.allowed}" for one in invalid.problems]
         raise NotMet(
-            "the template does not say all that a definition needs\n  "
-            + "\n  ".join([*imported.missing(found.data), *lines]),
+            "the template does not say all that a definition needs",
             where=str(path),
+            details=[*imported.missing(found.data), *lines],
             hint=f"write it there, then vmoffer lint {name}",
         ) from None
     failed = [str(one) for one in lint.lint([definition]) if one.status == "fail"]
     if failed:
-        raise NotMet(
-            "rules are not met\n  " + "\n  ".join(failed), where=str(path), hint=f"vmoffer lint {name}"
-        )
+        raise NotMet("rules are not met", where=str(path), details=failed, hint=f"vmoffer lint {name}")
     say(f"{len(found.left)} things are not carried over, all listed in {path}; next: vmoffer generate {name}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from generator.printable import to_json
 
 if TYPE_CHECKING:
     from generator.lint import Finding
@@ -32,6 +33,7 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) 
     from generator.errors import Unusable
     from generator.lint import lint, unusable
     from validators import waiver
+    from vmoffer.console import say, show, show_document
 
     paths = catalogue.files()
     if not skus and not paths:
@@ -47,24 +49,27 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) 
     files = {str(path) for path in wanted}
     findings = [one for one in lint(read.definitions, profile) if one.where.rpartition(":")[0] in files]
     status = 2 if problems else 1 if any(one.status == "fail" for one in findings) else 0
-    click.echo(_json(problems, findings, status) if form == "json" else _text(problems, findings, wanted))
+    if form == "json":
+        show_document(_json(problems, findings, status))
+    else:
+        show(*_text(problems, findings, wanted))
     if status:
         from vmoffer.topics import topic_line
 
-        click.echo(topic_line(("", "rules-not-met", "definition")[status]), err=True)
+        say(topic_line(("", "rules-not-met", "definition")[status]))
     ctx.exit(status)
 
 
-def _text(problems: list[Problem], findings: list[Finding], files: list[Path]) -> str:
+def _text(problems: list[Problem], findings: list[Finding], files: list[Path]) -> list[str]:
     lines = [str(one) for one in (*problems, *findings)]
     failed = sum(one.status == "fail" for one in findings)
     warned = len(findings) - failed
     counts = f"{len(problems)} unusable, {failed} failed, {warned} warned"
-    return "\n".join([*lines, f"{len(files)} definition{'s' if len(files) != 1 else ''}: {counts}"])
+    return [*lines, f"{len(files)} definition{'s' if len(files) != 1 else ''}: {counts}"]
 
 
 def _json(problems: list[Problem], findings: list[Finding], status: int) -> str:
-    return json.dumps(
+    return to_json(
         {
             "verdict": ("pass", "fail", "unusable")[status],
             "problems": [
@@ -77,7 +82,5 @@ def _json(problems: list[Problem], findings: list[Finding], status: int) -> str:
                 for one in problems
             ],
             "outcomes": [one.as_json() for one in findings],
-        },
-        indent=2,
-        ensure_ascii=False,
+        }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +35,8 @@ def command(form: str, since: str | None, also: tuple[str, ...], builder: str | 
     from generator import catalogue, changes, matrix
     from generator.load import Invalid
     from generator.model import Builder
+    from generator.printable import to_json
+    from vmoffer.console import show, show_document
 
     read = catalogue.scan(catalogue.files())
     if since is None:
@@ -49,13 +52,13 @@ def command(form: str, since: str | None, also: tuple[str, ...], builder: str | 
         if each in wanted
     ]
     if form == "github":
-        click.echo(json.dumps(matrix.github(matrix.jobs(jobs))))
+        show(json.dumps(matrix.github(matrix.jobs(jobs))))
     elif form == "azure-pipelines":
-        click.echo(json.dumps(matrix.azure_pipelines(matrix.jobs(jobs))))
+        show(json.dumps(matrix.azure_pipelines(matrix.jobs(jobs))))
     elif form == "json":
-        click.echo(json.dumps([_row(one) for one in shown], indent=2, ensure_ascii=False))
+        show_document(to_json([_row(one) for one in shown]))
     elif shown:
-        click.echo(_table([_row(one) for one in shown]))
+        show(*_table([_row(one) for one in shown]))
     if read.problems:
         raise Invalid(read.problems)
 
@@ -77,21 +80,18 @@ def _row(shown: Changed) -> dict[str, Any]:
     return row | ({"because": shown.because, "version_raised": shown.raised} if shown.because else {})
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
-    """One block per SKU: addresses are to be copied, so no line of them is ever cut."""
-    blocks = []
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines, one block per SKU: addresses are to be copied, so no line of them is ever cut."""
     for row in rows:
         count = row["data_disks"]
         disks = f", {count} data disk{'s' if count > 1 else ''}" if count else ""
         made = f"{' '.join(row['generations'])} by {', '.join(row['builders'])}{disks}"
-        because = f"\n  changed      {', '.join(row['because'])}" if "because" in row else ""
+        yield f"{row['sku']}  {row['version']}  {row['title']}"
+        yield f"  system       {row['system']}"
+        yield f"  images       {made}"
+        yield f"  marketplace  {row['marketplace_url']}"
+        yield f"  preview      {row['preview_url']}"
+        if "because" in row:
+            yield f"  changed      {', '.join(row['because'])}"
         if not row.get("version_raised", True):
-            because += f"\n  version      not raised; once it is uploaded: vmoffer bump {row['sku']} patch"
-        blocks.append(
-            f"{row['sku']}  {row['version']}  {row['title']}\n"
-            f"  system       {row['system']}\n"
-            f"  images       {made}\n"
-            f"  marketplace  {row['marketplace_url']}\n"
-            f"  preview      {row['preview_url']}{because}"
-        )
-    return "\n".join(blocks)
+            yield f"  version      not raised; once it is uploaded: vmoffer bump {row['sku']} patch"

@@ -42,7 +42,7 @@ def command(
     from generator.atomic_file import atomic_write
     from generator.generation import Generation
     from generator.marketplace import systems
-    from vmoffer.console import say
+    from vmoffer.console import say, show
 
     path = starter.place(sku, catalogue.ROOT)
     if other and (system or generations or disks or image or publisher):
@@ -66,7 +66,7 @@ def command(
             say(f"{target}: put there what you install")
     if schema.write(catalogue.ROOT):
         say(f"{catalogue.ROOT / schema.NAME}: what editors complete and check the definition by")
-    click.echo(path)
+    show(path)
     say(f"next: edit it, then vmoffer lint {sku}")
 
 
@@ -88,15 +88,16 @@ def _ask(
     """The questions of a terminal: the system, and what was not given of generations and data disks."""
     from generator.errors import Unusable
     from generator.marketplace import find, systems
+    from vmoffer.console import say
 
-    click.echo(", ".join(systems()), err=True)
+    say(", ".join(systems()))
     while True:
         system = str(click.prompt("operating system", default="debian-12", err=True))
         try:
             known = find(system)
             break
         except Unusable as unknown:
-            click.echo(f"{unknown.what}; {unknown.hint}", err=True)
+            say(f"{unknown.what}; {unknown.hint}")
     if not generations and len(known.images) > 1:
         choice = click.Choice([str(one) for one in known.images])
         generations = (click.prompt("generation", type=choice, default="gen2", err=True),)

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from vmoffer.path import PATH
+
 
 @click.command()
-@click.option("--root", type=click.Path(path_type=Path), help="The folder that holds the tree.")
+@click.option("--root", type=PATH, help="The folder that holds the tree.")
 @click.option("--family", required=True, help="The distribution of the tree: debian, rhel, sles, …")
 @click.option("--step", "wanted", multiple=True, metavar="ID", help="Only this step; may be repeated.")
 @click.option(
@@ -29,12 +31,12 @@ def command(root: Path | None, family: str, wanted: tuple[str, ...], inside: boo
     """
     from generator.errors import NotMet, Unusable
     from vmoffer import scratch
-    from vmoffer.console import say
+    from vmoffer.console import say, show
 
     plan = scratch.planned(family, wanted)
     if only_list:
         for step in plan:
-            click.echo(f"{step.id:16} {step.phase:10} {step.name}")
+            show(f"{step.id:16} {step.phase:10} {step.name}")
         return
     if root is None:
         raise Unusable("--root is missing", hint="the folder that holds the tree, or --list")
@@ -43,13 +45,19 @@ def command(root: Path | None, family: str, wanted: tuple[str, ...], inside: boo
         scratch.check_inside(full)
     undeclared = []
     for result in scratch.run(full, plan, inside):
-        click.echo(result.said or f"vmoffer: {result.step}: failed")
+        show(*_indented(result.said or f"vmoffer: {result.step}: failed"))
         for change in result.changes:
-            click.echo(scratch.shown(change))
+            show(*scratch.shown(change))
         undeclared += [f"{result.step} changed {one.path}" for one in result.changes if not one.declared]
         if result.complained:
-            say(result.complained)
+            for line in _indented(f"{result.step}: {result.complained}"):
+                say(line)
         if result.status:
             raise NotMet(f"step {result.step} failed with status {result.status}", where=str(root))
     if undeclared:
         raise NotMet(f"outside of the declared paths: {', '.join(undeclared)}", where=str(root))
+
+
+def _indented(text: str) -> list[str]:
+    """Lines of a step: a newline from a name in the tree must not make a line that looks like ours."""
+    return text.replace("\n", "\n    ").split("\n")

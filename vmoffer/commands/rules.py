@@ -15,17 +15,17 @@ def command(rule: str | None, form: str) -> None:
     Example:
       vmoffer rules LNX-SSH-001
     """
+    from generator.printable import to_json
     from validators import catalogue, explain
+    from vmoffer.console import show, show_document
 
     chosen = [catalogue.find(rule)] if rule else list(catalogue.rules().values())
     if form == "json":
-        import json
-
         documents = [explain.as_json(one) for one in chosen]
-        click.echo(json.dumps(documents[0] if rule else documents, indent=2, ensure_ascii=False))
+        show_document(to_json(documents[0] if rule else documents))
     elif form == "markdown":
-        click.echo(explain.markdown(chosen), nl=False)
+        show_document(explain.markdown(chosen))
     elif rule:
-        click.echo(explain.text(chosen[0]))
+        show(*explain.text(chosen[0]).splitlines())
     else:
-        click.echo(explain.table(chosen))
+        show(*explain.table(chosen).splitlines())

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
 from generator.errors import NotMet, Surroundings, Unusable
-from vmoffer.console import say
+from generator.printable import to_json
+from vmoffer.console import say, show, show_document
+from vmoffer.path import PATH
 
 PROFILES = click.Choice(["strict", "guide-2015"])
 
@@ -30,7 +31,7 @@ def command() -> None:
 @click.option("--container", help="Name or URL. Default: the SKU's, or `vhds`.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Lifetime from now. Default: 30.")
 @click.option("--profile", type=PROFILES, default="strict", show_default=True, help="Whose rules.")
-@click.option("--out", type=click.Path(path_type=Path), help="Write sas.json there (mode 0600).")
+@click.option("--out", type=PATH, help="Write sas.json there (mode 0600).")
 @click.option("--quiet", is_flag=True, help="No table on stdout; for logs that others read.")
 @click.option("--unproven", is_flag=True, help="Sign for blobs that vmoffer did not upload.")
 @click.option(
@@ -41,7 +42,7 @@ def command() -> None:
     help="Partner Center takes container, and blob with warnings.",
 )
 @click.option("--policy", help="By a stored access policy of this name; not for Partner Center.")
-@click.option("--renew", type=click.Path(path_type=Path), help="Sign again for the disks of a sas.json.")
+@click.option("--renew", type=PATH, help="Sign again for the disks of a sas.json.")
 def make(
     blobs: tuple[str, ...],
     sku: str | None,
@@ -91,12 +92,12 @@ def make(
     if out:
         handout.write(document, out)
     if not quiet:
-        click.echo(handout.table(document))
+        show(*handout.table(document).splitlines())
 
 
 @command.command()
 @click.argument("uris", nargs=-1)
-@click.option("--file", "path", type=click.Path(path_type=Path), help="Take the URIs from a sas.json.")
+@click.option("--file", "path", type=PATH, help="Take the URIs from a sas.json.")
 @click.option("--profile", type=PROFILES, default="strict", show_default=True, help="Whose rules.")
 @click.option("--offline", is_flag=True, help="Only read the URI, do not use it.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -124,14 +125,14 @@ def check(uris: tuple[str, ...], path: Path | None, profile: str, offline: bool,
     if document:
         found.append(submission.check(document))
     if form == "json":
-        click.echo(json.dumps([outcome.as_json() for outcome in found], indent=2))
+        show_document(to_json([outcome.as_json() for outcome in found]))
     else:
         for each in found:
-            click.echo(f"{each.status:<11} {each.rule:<14} {each.where}: {each.evidence}")
+            show(f"{each.status:<11} {each.rule:<14} {each.where}: {each.evidence}")
             if each.fix:
-                click.echo(f"{'':<11} → {each.fix}")
+                show(f"{'':<11} → {each.fix}")
             if said := message(each):
-                click.echo(f"{'':<11}   Partner Center would say: {said}")
+                show(f"{'':<11}   Partner Center would say: {said}")
     failed = sorted({each.rule for each in found if each.status is Status.FAIL})
     if failed:
         raise NotMet(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from generator.printable import to_json
+from vmoffer.console import show_document
 
 
 @click.command("schema")
@@ -19,12 +20,12 @@ def command(report: bool, disk_info: bool) -> None:
     if report:
         from validators.reports import document
 
-        click.echo(json.dumps(document.schema(), indent=2, ensure_ascii=False))
+        show_document(to_json(document.schema()))
     elif disk_info:
         from validators import diskinfo
 
-        click.echo(json.dumps(diskinfo.schema(), indent=2, ensure_ascii=False))
+        show_document(to_json(diskinfo.schema()))
     else:
         from generator import schema
 
-        click.echo(schema.text(), nl=False)
+        show_document(schema.text())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from generator.errors import Surroundings
-from vmoffer.console import say
+from vmoffer.console import say, show
 
 
 @click.group()
@@ -42,4 +42,4 @@ def status() -> None:
     store = azurite.status()
     if store is None or not store.running:
         raise Surroundings("the local store does not run", hint="vmoffer store start")
-    click.echo(store.blob_endpoint)
+    show(store.blob_endpoint)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vmoffer.console import byte_progress, say
+from vmoffer.console import byte_progress, say, show
+from vmoffer.path import PATH
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobClient, ContainerClient
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("disks", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("disks", nargs=-1, required=True, type=PATH)
 @click.option("--sku", help="Take account and container from this SKU.")
 @click.option("--container", help="Name or URL. Default: the SKU's, or `vhds`.")
 @click.option("--managed-disk", is_flag=True, help="Into a managed disk; its write SAS comes on stdin.")
@@ -86,7 +87,7 @@ def command(
         )
     for done in finished:
         _say_done(done)
-        click.echo(done.url)
+        show(done.url)
 
 
 def _into_managed_disk(disk: Path, verify: str, parallel: int) -> None:
@@ -124,7 +125,7 @@ def _say_plan(disks: tuple[Path, ...], target: ContainerClient) -> None:
             f"{found.name}: would send at most {found.data >> 20} of {found.size >> 20} MiB "
             f"in {found.requests} requests; the blob: {found.blob}"
         )
-        click.echo(found.url)
+        show(found.url)
 
 
 def _require_fixed_vhd(disk: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from generator.generation import Generation
+from vmoffer.path import FILE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,7 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Format on stdout.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     multiple=True,
     help=f"Also write the report here; its name ends in {', '.join(SUFFIXES)}. Repeat for more.",
 )
@@ -162,6 +163,7 @@ def _deliver(
     from rich.console import Console
 
     from generator.atomic_file import atomic_write
+    from vmoffer.console import show_document
 
     def rendered(form: str) -> str:
         if form == "text":
@@ -180,4 +182,4 @@ def _deliver(
     if form == "text":
         show(Console(highlight=False, soft_wrap=True))
     else:
-        click.echo(rendered(form), nl=False)
+        show_document(rendered(form))
