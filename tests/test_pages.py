@@ -76,7 +76,8 @@ def test_a_command_that_is_shown_exists_with_its_options(line: str) -> None:
         assert found, line
         command = found
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
-    given = {word.partition("=")[0] for word in arguments if re.match(r"--?[a-z]", word)}
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    given = {word.partition("=")[0] for word in options if re.match(r"--?[a-z]", word)}
     assert given <= known | {"--help", "--version", "--debug"}, line
 
 
