@@ -95,7 +95,7 @@ def open_disk(path: Place) -> Disk:
     logical: list[Partition] = []
     for part in table.partitions:
         try:
-            volumes[part.number] = open_volume(container, part)
+            volumes[part.number] = open_volume(container, part, blocks)
         except Undecidable as reason:
             volumes[part.number] = Unreadable(str(reason))
         if part.content.kind == "lvm":
@@ -119,7 +119,7 @@ def _logical(
         try:
             if each.reason:
                 raise Undecidable(f"{place.title} is not read: {each.reason}")
-            volumes[number] = open_volume(container, place, inner)
+            volumes[number] = open_volume(container, place, blocks, inner)
         except Undecidable as reason:
             volumes[number] = Unreadable(str(reason))
         yield place

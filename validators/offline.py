@@ -6,8 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from validators import features
 from validators.blocks import Blocks, Converted, PlainFile
+from validators.filesystems import HEAD_BYTES
 from validators.guest import Kind, Stat, Undecidable
+from validators.inodes import Inodes
 from validators.partitions import Partition
 from validators.remote import RemoteBlocks, RemoteDisk
 from validators.vhd import Container
@@ -49,8 +52,10 @@ def load_readers() -> None:
     import dfvfs.resolver_helpers  # noqa: F401 - which imports every reader there is
 
 
-def open_volume(container: Container, partition: Partition, inner: Blocks | None = None) -> OfflineVolume:
-    """The file system in `partition`, or in `inner` where that is not one piece of the disk.
+def open_volume(
+    container: Container, partition: Partition, blocks: Blocks, inner: Blocks | None = None
+) -> OfflineVolume:
+    """The file system in `partition` of `blocks`, or in `inner` where that is not one piece of the disk.
 
     Raises Undecidable, naming what lies there, if it cannot be read.
     """
@@ -60,30 +65,40 @@ def open_volume(container: Container, partition: Partition, inner: Blocks | None
     from dfvfs.path import factory
     from dfvfs.resolver import resolver
 
+    title = f"{partition.title} ({kind})"
+    whole, start = (inner, 0) if inner else (blocks, partition.start)
+    try:
+        patches, inline = features.unread(kind, whole.read(start, HEAD_BYTES))
+    except Undecidable as reason:
+        raise Undecidable(f"{title} is not read: {reason}") from None
+    if patches:
+        inner = features.Patched(whole, start, partition.size, patches)
     place = _blocks_spec(inner) if inner else _disk_spec(container)
     if inner is None and partition.start:  # dfvfs has no range that starts at 0; the whole disk needs none
         place = factory.Factory.NewPathSpec(
             "DATA_RANGE", range_offset=partition.start, range_size=partition.size, parent=place
         )
     spec = factory.Factory.NewPathSpec(FILE_SYSTEMS[kind], location="/", parent=place)
-    title = f"{partition.title} ({kind})"
 
     def opened() -> Any:
         return resolver.Resolver.OpenFileSystem(spec)
 
-    return OfflineVolume(_guarded(title, opened), spec, kind, title)
+    return OfflineVolume(_guarded(title, opened), spec, kind, title, Inodes(whole, start) if inline else None)
 
 
 class OfflineVolume:
     """One file system, as `tree.Volume` wants it."""
 
-    def __init__(self, file_system: Any, root: Any, kind: str, title: str) -> None:
+    def __init__(
+        self, file_system: Any, root: Any, kind: str, title: str, inodes: Inodes | None = None
+    ) -> None:
         self._file_system = file_system
         self._root = root
         self._separator = "\\" if kind in ("fat", "ntfs") else "/"
         self._any_case = kind == "fat"  # the reader of NTFS looks names up as Windows does
         self._windows_links = kind == "ntfs"
         self._title = title
+        self._inodes = inodes  # None where no file lies in its inode
         self._names: dict[str, dict[str, str]] = {}  # folder → casefolded name → name
         self._entries: dict[str, Any] = {}
         self._listed: dict[str, list[str]] = {}
@@ -99,6 +114,9 @@ class OfflineVolume:
         target = None if entry is None else _guarded(f"{self._title}: {path}", lambda: entry.link)
         if not target:
             raise Undecidable(f"{self._title}: the symbolic link {path} cannot be read")
+        inline = self._inline(entry, path)
+        if inline is not None:
+            return inline.decode("utf-8", "replace")
         return self._inside(path, str(target)) if self._windows_links else str(target)
 
     def _inside(self, path: str, target: str) -> str:
@@ -128,7 +146,19 @@ class OfflineVolume:
         entry = self._entry(path)
         if entry is None:
             return b""
+        inline = self._inline(entry, path)
+        if inline is not None:
+            return inline[offset : offset + count]
         return _guarded(f"{self._title}: {path}", lambda: _content(entry, count, offset))
+
+    def _inline(self, entry: Any, path: str) -> bytes | None:
+        """What lies in the inode itself, where files may."""
+        inodes = self._inodes
+        if inodes is None:
+            return None
+        return _guarded(
+            f"{self._title}: {path}", lambda: inodes.inline(entry.GetStatAttribute().inode_number)
+        )
 
     def _entry(self, path: str) -> Any:
         """The dfvfs entry, or None; paths never hold links here, `tree.Tree` has resolved them."""
