@@ -51,7 +51,7 @@ class DataDisk(Closed):
     """One VHD, blank unless `content` or `image` fills it."""
 
     lun: int = Field(
-        ge=0, description="Logical unit number: 0, 1, 2 … without gaps; DSK-DATA-001", examples=[0, 1]
+        ge=0, description="Logical unit number, 0-15: 0, 1, 2 … without gaps; DSK-DATA-001", examples=[0, 1]
     )
     size_gib: int = Field(ge=1, description="GiB, 1-1023; DSK-SIZE-005", examples=[32])
     caching: Caching = Field("none", description="Recommended to customers", examples=["none", "read-only"])

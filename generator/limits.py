@@ -18,6 +18,7 @@ class Limits:
     data_gib: int  # DSK-SIZE-005
     sizes: int  # OFR-SIZE-001
     patches_only: bool  # OFR-VER-001: within a plan only Z of X.Y.Z may change
+    lun_gaps: bool = False  # DSK-DATA-001: a data disk may have any LUN
     rules: frozenset[str] | None = None
 
     def ask(self, rule: str) -> bool:
@@ -34,6 +35,7 @@ GUIDE_2015 = Limits(
     data_gib=1024,
     sizes=3,
     patches_only=True,
+    lun_gaps=True,
     rules=frozenset(
         [
             "OFR-VER-001",

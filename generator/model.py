@@ -108,12 +108,14 @@ class Sku(Closed):
     )
     recommended_sizes: list[str] = Field(
         [],
-        description="VM sizes that the portal offers customers first, at most 6; OFR-SIZE-001",
-        examples=[["Standard_D2s_v5", "Standard_D4s_v5"]],
+        description="VM sizes that the portal offers customers first, at most 6, as ARM or Partner Center "
+        "spells them; OFR-SIZE-001",
+        examples=[["Standard_D2s_v5", "Standard_D4s_v5"], ["d2s-standard-v5"]],
     )
     ports: list[Port] = Field(
         [],
-        description="Ports that Azure opens by default for customers, at most 100; OFR-PORT-001",
+        description="Ports that your product needs open, at most 100; 22 and 3389 are open without it; "
+        "OFR-PORT-001, OFR-PORT-002",
         examples=[[{"label": "https", "range": "443"}]],
     )
     properties: Properties = Field(
@@ -183,5 +185,10 @@ class Sku(Closed):
 
     @property
     def preview_url(self) -> str:
-        """Where the preview audience deploys the plan."""
-        return f"https://portal.azure.com/#create/{self.publisher}.{self.offer.id}{self.plan.id}"
+        """Where the preview audience deploys the plan: the offer has -PREVIEW appended until it is live."""
+        return f"https://portal.azure.com/#create/{self.publisher}.{self.offer.id}-PREVIEW{self.plan.id}"
+
+    @property
+    def preview_image(self) -> str:
+        """The image of the preview, as `az vm create --image` takes it."""
+        return f"{self.publisher}:{self.offer.id}-PREVIEW:{self.plan.id}:{self.version}"

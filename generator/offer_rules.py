@@ -6,11 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 
 from generator import disk_rules
-from generator.breach import Breach
+from generator.breach import Breach, Status
 from generator.limits import Limits
 from generator.model import Generation, Sku
+from generator.vm_sizes import partner_center_name
 
 MAX_PORTS = 100  # OFR-PORT-001
+MAX_VERSIONS, MANY_VERSIONS = 100, 95  # OFR-VER-003: of one SKU
+LISTED_BY_DEFAULT = (22, 3389)  # OFR-PORT-002
 MAX_ALIAS = 125  # OFR-ID-001
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 OFFER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{2,49}")
@@ -44,6 +47,12 @@ def _version(sku: Sku, limits: Limits) -> Iterator[Breach]:
         elif numbers and limits.patches_only and numbers[:2] != before[:2]:
             fix = "only Z of X.Y.Z changes within a SKU: make a new SKU for another X.Y"
             yield Breach("OFR-VER-001", ("version",), f"{sku.version} after {version}", fix)
+    count = len({*sku.published, sku.version})
+    if count > MANY_VERSIONS:
+        fix = "deprecate the oldest in Partner Center and take them out of published"
+        status: Status = "fail" if count > MAX_VERSIONS else "warn"
+        found = f"{count} versions; Partner Center keeps {MAX_VERSIONS}"
+        yield Breach("OFR-VER-003", ("published",), found, fix, status)
 
 
 def _numbers(version: str) -> tuple[int, ...] | None:
@@ -71,6 +80,17 @@ def _sizes(sku: Sku, limits: Limits) -> Iterator[Breach]:
         found = f"{len(sku.recommended_sizes)} sizes"
         fix = f"recommend at most {limits.sizes} VM sizes"
         yield Breach("OFR-SIZE-001", ("recommended_sizes",), found, fix)
+    seen: dict[str | None, str] = {}
+    for index, size in enumerate(sku.recommended_sizes):
+        name = partner_center_name(size)
+        field = ("recommended_sizes", index)
+        if name is None:
+            fix = "write it as ARM does, Standard_D2s_v5, or as Partner Center does, d2s-standard-v5"
+            yield Breach("OFR-SIZE-001", field, repr(size), fix)
+        elif name in seen:
+            fix = "recommend each size once"
+            yield Breach("OFR-SIZE-001", field, f"{size}, which is {seen[name]} again", fix, "warn")
+        seen.setdefault(name, size)
 
 
 def _ports(sku: Sku, limits: Limits) -> Iterator[Breach]:
@@ -82,15 +102,19 @@ def _ports(sku: Sku, limits: Limits) -> Iterator[Breach]:
             fix = "use 3-20 letters, digits, spaces and . - _; the last a letter, a digit or _"
             yield Breach("OFR-PORT-001", ("ports", index, "label"), repr(port.label), fix)
         if not _span(port.range):
-            fix = "write one port or `first-last`, up to 65535"
+            fix = "write one port or `first-last`, 1 to 65535"
             yield Breach("OFR-PORT-001", ("ports", index, "range"), repr(port.range), fix)
+        elif listed := [str(one) for one in LISTED_BY_DEFAULT if one in _span(port.range)]:
+            found = f"{port.range} lists {' and '.join(listed)}"
+            fix = "leave it out: Azure opens 22 and 3389 by default"
+            yield Breach("OFR-PORT-002", ("ports", index, "range"), found, fix, "warn")
 
 
 def _span(text: str) -> range:
     """The ports that `text` means; none if it is no port and no range."""
     match = PORT.fullmatch(text)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-    return range(first, last + 1) if last <= 65535 else range(0)
+    return range(first, last + 1) if first and last <= 65535 else range(0)
 
 
 def _system(sku: Sku, limits: Limits) -> Iterator[Breach]:

@@ -101,8 +101,6 @@ def _definition(choice: Choice, system: System, script: str) -> str:
         "base": _base(choice, system),
         "gib": system.gib,
         "data_disks": _data_disks(choice.data_disks),
-        "port_label": "rdp" if windows else "ssh",
-        "port": 3389 if windows else 22,
         "properties": ("" if windows else "  cloud_init: true\n") + "  accelerated_networking: true\n",
         "vm_size": ARM_SIZE if arm else SIZE,
     }

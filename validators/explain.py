@@ -45,8 +45,9 @@ What `vmoffer validate`, `vmoffer lint` and `vmoffer sas check` know. This page 
 
 A mandatory rule that is not met makes the verdict `fail`, one that could not be decided makes it `open`
 ([reports](reports.md#the-verdict)). Graders are those who test images: the
-certification **tool**, Microsoft's **lisa** suites, the certification **policy** and its FAQ, and the
-guide of 2015 (**guide-2015**). `--profile strict`, the default, takes the strictest of today's.
+certification **tool**, Microsoft's **lisa** suites, the certification **policy** and its FAQ, the tests
+of the certification service (**azcert**: AzCertify, Microsoft.PlatformValidation), and the guide of 2015
+(**guide-2015**). `--profile strict`, the default, takes the strictest of today's.
 Sources are Microsoft's pages and reports from the field, by short names that the end of the page spells out.
 """
 

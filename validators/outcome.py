@@ -24,7 +24,7 @@ class Severity(StrEnum):
     RECOMMENDATION = "recommendation"
 
 
-GRADERS = ("tool", "lisa", "policy", "guide-2015")  # who tests images, in the field's words
+GRADERS = ("tool", "lisa", "policy", "azcert", "guide-2015")  # who tests images, in the field's words
 
 
 @dataclass(frozen=True, slots=True)

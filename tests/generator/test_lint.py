@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import LINUX, WINDOWS, changed, define, write
 
-from generator import catalogue
+from generator import catalogue, offer_rules
 from generator.drives import foreign
 from generator.errors import NotMet
 from generator.limits import PROFILES
@@ -22,6 +22,17 @@ ROOT = Path(__file__).parent.parent.parent
 
 def _disks(*luns: int, size: int = 4) -> list[dict[str, int]]:
     return [{"lun": lun, "size_gib": size} for lun in luns]
+
+
+def _sizes(count: int) -> list[str]:
+    return [f"Standard_D{n + 1}s_v5" for n in range(count)]
+
+
+def _versions(count: int) -> list[str]:
+    return [f"1.0.{n}" for n in range(count)]
+
+
+SIZE = "Standard_D2s_v5"
 
 
 def _found(findings: list[Finding]) -> list[tuple[str, str, str]]:
@@ -42,13 +53,28 @@ BREACHES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("OFR-VER-001", "fail", "published[0]", {"published": ["1.0"]}),
     ("OFR-ID-001", "fail", "plan.alias", {"plan__alias": "x" * 126}),
     ("OFR-SKU-001", "fail", "generations", {"generations": ["gen2", "gen2"]}),
-    ("OFR-SIZE-001", "fail", "recommended_sizes", {"recommended_sizes": [f"S{n}" for n in range(7)]}),
+    ("OFR-SIZE-001", "fail", "recommended_sizes", {"recommended_sizes": _sizes(7)}),
+    ("OFR-SIZE-001", "fail", "recommended_sizes[0]", {"recommended_sizes": ["D2s_v5"]}),
+    ("OFR-SIZE-001", "warn", "recommended_sizes[1]", {"recommended_sizes": ["d2s-standard-v5", SIZE]}),
+    ("OFR-VER-003", "warn", "published", {"version": "2.0.0", "published": _versions(95)}),
+    ("OFR-VER-003", "fail", "published", {"version": "2.0.0", "published": _versions(100)}),
+    ("OFR-PORT-002", "warn", "ports[0].range", {"ports": [{"label": "ssh", "range": "22"}]}),
+    ("OFR-PORT-002", "warn", "ports[0].range", {"ports": [{"label": "rdp", "range": "3389"}]}),
+    ("OFR-PORT-002", "warn", "ports[0].range", {"ports": [{"label": "all", "range": "1-65535"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "65536"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "65535-65536"}]}),
+    ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "0"}]}),
     ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "ab", "range": "80"}]}),
     ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "web/1", "range": "80"}]}),
     ("OFR-PORT-001", "fail", "ports[0].label", {"ports": [{"label": "web-", "range": "80"}]}),
     ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "90-80"}]}),
     ("OFR-PORT-001", "fail", "ports[0].range", {"ports": [{"label": "web", "range": "70000"}]}),
-    ("OFR-PORT-001", "fail", "ports", {"ports": [{"label": "web", "range": str(n)} for n in range(101)]}),
+    (
+        "OFR-PORT-001",
+        "fail",
+        "ports",
+        {"ports": [{"label": "web", "range": str(n)} for n in range(5000, 5101)]},
+    ),
     ("OFR-OS-001", "fail", "os.friendly_name", {"os__friendly_name": "x" * 101}),
     ("OFR-OS-001", "fail", "os.distribution", {"os__distribution": "windows-server"}),
     ("LST-NAME-001", "fail", "offer.title", {"offer__title": "x" * 201}),
@@ -108,8 +134,8 @@ def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
         plan__id="x" * 50,
         os_disk={"size_gib": 50},
         data_disks=_disks(*range(16), size=1023),
-        recommended_sizes=[f"S{n}" for n in range(6)],
-        ports=[{"label": "web", "range": "0-65535"}, {"label": "Shop 1.0 for-you_2-3", "range": "80"}],
+        recommended_sizes=[*_sizes(5), "e16s-standard-v5"],
+        ports=[{"label": "web", "range": "3390-65535"}, {"label": "Shop 1.0 for-you_2-3", "range": "1-21"}],
         plan__alias="x" * 125,
         published=["0.9.9", "1.2.2"],
         offer__summary="x" * 100,
@@ -123,6 +149,7 @@ def test_a_locked_plan_that_opens_the_login_port_contradicts_itself(tmp_path: Pa
     closed = define(tmp_path, properties={"remote_connection": False, "aad_login": True}, ports=ports)
     assert sorted(_found(lint([closed]))) == [
         ("OFR-LOCK-001", "warn", "properties.remote_connection"),
+        ("OFR-PORT-002", "warn", "ports[1].range"),
         ("OFR-PROP-001", "fail", "properties.aad_login"),
         ("OFR-PROP-001", "warn", "ports[1].range"),
     ]
@@ -131,7 +158,10 @@ def test_a_locked_plan_that_opens_the_login_port_contradicts_itself(tmp_path: Pa
 @pytest.mark.parametrize(
     ("base", "changes", "strict", "guide"),
     [
-        (LINUX, {"recommended_sizes": ["S1", "S2", "S3", "S4"]}, [], ["OFR-SIZE-001"]),
+        (LINUX, {"recommended_sizes": _sizes(4)}, [], ["OFR-SIZE-001"]),
+        (LINUX, {"data_disks": _disks(0, 2)}, ["DSK-DATA-001"], []),
+        (LINUX, {"data_disks": _disks(0, 16)}, ["DSK-DATA-001"] * 2, ["DSK-DATA-001"]),
+        (LINUX, {"data_disks": _disks(1, 1)}, ["DSK-DATA-001"] * 2, ["DSK-DATA-001"]),
         (LINUX, {"os_disk": {"size_gib": 60}}, ["DSK-SIZE-002"], ["DSK-SIZE-002"]),
         (LINUX, {"data_disks": _disks(0, size=1024)}, ["DSK-SIZE-005"], []),
         (LINUX, {"published": ["1.1.9"]}, [], ["OFR-VER-001"]),
@@ -169,6 +199,14 @@ def test_the_limits_are_those_of_the_catalogue() -> None:
     decided = {rule for rule, *_ in BREACHES} | {"DSK-SIZE-003", "WIN-DRIVE-001"}
     for rule in decided:
         assert PROFILES["guide-2015"].ask(rule) == ("guide-2015" in known[rule].graders), rule
+
+
+def test_the_numbers_of_the_offer_are_those_of_the_catalogue() -> None:
+    known = rules()
+    assert known["OFR-PORT-001"].limits["max"] == offer_rules.MAX_PORTS
+    assert known["OFR-PORT-002"].limits["ports"] == list(offer_rules.LISTED_BY_DEFAULT)
+    versions = {"max": offer_rules.MAX_VERSIONS, "warn_above": offer_rules.MANY_VERSIONS}
+    assert known["OFR-VER-003"].limits == versions
 
 
 def test_two_plans_with_one_id_are_both_found_from_either_file(tmp_path: Path) -> None:

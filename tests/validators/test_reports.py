@@ -319,7 +319,7 @@ def test_sarif_explains_every_rule_of_the_catalogue_and_links_to_who_says_so() -
         else:
             without.append(rule.id)
     # Only reports from the field, which have no address, tell of these.
-    assert without == ["WIN-GEN-002", "WIN-GEN-003", "WIN-GEN-004"]
+    assert without == ["OFR-ID-002", "OFR-PORT-002", "WIN-GEN-002", "WIN-GEN-003", "WIN-GEN-004"]
 
 
 # --- HTML ------------------------------------------------------------------------------------------------

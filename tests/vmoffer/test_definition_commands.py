@@ -64,7 +64,9 @@ def test_list_shows_the_addresses(capsys: pytest.CaptureFixture[str]) -> None:
     assert "https://azuremarketplace.microsoft.com/marketplace/apps/contoso.shop?" in capsys.readouterr().out
     assert run(["list", "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert row["sku"] == "shop/basic" and "contoso.shopbasic" in row["preview_url"]
+    assert row["sku"] == "shop/basic" and "contoso.shop-PREVIEWbasic" in row["preview_url"]
+    assert row["preview_image"] == "contoso:shop-PREVIEW:basic:0.1.0"
+    assert row["technical_configuration"]["vmProperties"]["supportsCloudInit"] is True
     Path("skus/shop/broken.yaml").write_text("[")
     assert run(["list"]) == 2
     assert "shop/basic" in capsys.readouterr().out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from validators.check import Answer, Case, met, rule, unmet
+from validators.check import Answer, Case, met, rule, shown, unmet
 from validators.guest import Guest, Undecidable, exists
 from validators.linux import agent, packages
 from validators.linux.versions import at_least, numbers
@@ -63,6 +63,14 @@ def pyasn1_is_there(case: Case) -> Answer:
     if version and at_least(version[0], needless) and "guide-2015" not in case.graders:
         return met(f"not installed, and the agent {version[0]} does not use it", version[1])
     return unmet("the Python package pyasn1 is not installed")
+
+
+@rule("LNX-MDE-001")
+def no_defender_of_the_build(case: Case) -> Answer:
+    found = [path for pattern in case.rule.limits["paths"] for path in case.guest.glob(pattern)]
+    return (
+        unmet(f"left behind: {shown(found)}", found[0]) if found else met("nothing of Defender for Endpoint")
+    )
 
 
 @rule("LNX-OMI-001")

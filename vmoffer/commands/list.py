@@ -64,6 +64,8 @@ def command(form: str, since: str | None, also: tuple[str, ...], builder: str | 
 
 
 def _row(shown: Changed) -> dict[str, Any]:
+    from generator import technical_configuration
+
     sku = shown.definition.sku
     row = {
         "sku": sku.id,
@@ -75,6 +77,8 @@ def _row(shown: Changed) -> dict[str, Any]:
         "data_disks": len(sku.data_disks),
         "marketplace_url": sku.marketplace_url,
         "preview_url": sku.preview_url,
+        "preview_image": sku.preview_image,
+        "technical_configuration": technical_configuration.build(sku),
         "definition": str(shown.definition.path),
     }
     return row | ({"because": shown.because, "version_raised": shown.raised} if shown.because else {})
@@ -91,6 +95,7 @@ def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"  images       {made}"
         yield f"  marketplace  {row['marketplace_url']}"
         yield f"  preview      {row['preview_url']}"
+        yield f"               {row['preview_image']}"
         if "because" in row:
             yield f"  changed      {', '.join(row['because'])}"
         if not row.get("version_raised", True):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from validators.reports.difference import Difference
     from validators.reports.document import Document
 
-PROFILES = ("strict", "tool", "lisa", "policy", "guide-2015")
+PROFILES = ("strict", "tool", "lisa", "policy", "azcert", "guide-2015")
 FORMATS = ("text", "json", "junit", "sarif", "html")
 SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html", ".txt": "text"}
 
