@@ -44,7 +44,8 @@ WEIGHT = {Severity.RECOMMENDATION: 0, Severity.WARNING: 1, Severity.MANDATORY: 2
 class Unread:
     """A disk that was not checked to its end, and the exit status that says whose fault it is.
 
-    3: it cannot be read; 4: a process of ours that read it died, and so did those that replaced it.
+    3: it cannot be read, or it changed meanwhile; 4: a process of ours that read it died, and so did those
+    that replaced it.
     """
 
     disk: str
@@ -140,10 +141,10 @@ def judge(
                 [*one, *(rule.id for rule in known.values() if rule.subject == "image")] for one in rules[:1]
             ]
         found = workers.decide(disks, sku, profile, rules)
-        read = workers.bytes_read()
+        read, unread = workers.bytes_read(), workers.unread()
     order = {name: index for index, name in enumerate(known)}
     outcomes = sorted((one for each in found for one in each), key=lambda outcome: order[outcome.rule])
-    return Judgement(disks, tuple(outcomes), profile, waivers, sku, read)
+    return Judgement(disks, tuple(outcomes), profile, waivers, sku, read, unread)
 
 
 def assign(
