@@ -155,7 +155,10 @@ DATA = {"role": "data", "name": "debian-12-1.0.0-gen2-data-0.vhd", "system": Non
 SYSTEM = "/etc/systemd/system"
 SWAPS = f"{SYSTEM}/swap.target.wants"
 WANTS = f"{SYSTEM}/multi-user.target.wants"
-NM = {"/usr/lib/systemd/system/NetworkManager.service": "", f"{WANTS}/NetworkManager.service": Link("x")}
+NM = {
+    "/usr/lib/systemd/system/NetworkManager.service": "[Unit]\n",
+    f"{WANTS}/NetworkManager.service": Link("x"),
+}
 NO_CLOUD_INIT: dict[str, Content_] = {"/usr/bin/cloud-init": None}
 RAW = {"kind": "raw", "footer": None, "footer_bytes": 0}
 BROKEN = replace(make_footer(30 * GIB), checksum=1)
@@ -628,7 +631,8 @@ ROWS = [
     # --- identity --------------------------------------------------------------------------------------
     Row("LNX-ID-001", "pass"),
     Row("LNX-ID-001", "fail", {"/etc/machine-id": "0123456789abcdef0123456789abcdef\n"}),
-    Row("LNX-ID-001", "fail", {"/etc/hostname": "packer-debian\n"}, evidence="packer-debian"),
+    Row("LNX-ID-001", "warn", {"/etc/hostname": "packer-debian\n"}, evidence="packer-debian"),
+    Row("LNX-ID-001", "fail", {"/etc/hostname": "vendor-2015\n"}, profile="guide-2015", evidence="vendor-2015"),
     Row("LNX-ID-001", "fail", {"/var/lib/cloud/instances/i-1/sem": ""}),
     Row("LNX-ID-001", "fail", {"/var/lib/waagent/ovf-env.xml": "<x/>"}),
     # --- promises of the plan --------------------------------------------------------------------------
