@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CHECK_MODULES = (
     "disk_file", "disk_layout", "linux_agent", "linux_boot", "linux_kernel", "linux_swap",
     "linux_network", "linux_ssh", "linux_accounts", "linux_software", "linux_repositories", "linux_identity",
-    "windows", "windows_files", "promises",
+    "windows", "windows_files", "promises", "linux_guide",
 )  # fmt: skip
 # strict: every grader of today and what is only documented. The guide's own numbers are a profile.
 PROFILES: Mapping[str, tuple[str, ...]] = {
