@@ -136,7 +136,7 @@ def _machinery(
     if builder is Builder.AZURE_ARM:
         ready = packer.ensure([], say)
         packer.init(ready, folder, say)
-        return ready, _signed_in()
+        return ready, signed_in(definition)
     here = machine.look()
     say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
     ready = packer.ensure(["qemu"], say)
@@ -157,13 +157,16 @@ def _machinery(
     return ready, variables
 
 
-def _signed_in() -> dict[str, str]:
-    """How the project signs in, said and as its variables."""
-    from vmoffer.azure import sign_in
+def signed_in(definition: Definition) -> dict[str, str]:
+    """How the project signs in, said and as its variables, with the subscription where it has to be named."""
+    from vmoffer.azure import instance, sign_in
 
     way = sign_in.choose(os.environ)
     say(f"vmoffer: Packer signs in with {way}")
-    return way.variables
+    base = definition.sku.base.azure_arm
+    if way.subscription or not (base and base.gallery and not base.gallery.subscription):
+        return way.variables
+    return way.variables | {"subscription_id": instance.subscription()}
 
 
 def _write_traces(out: Path, public_key: str) -> None:
