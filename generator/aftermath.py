@@ -34,11 +34,11 @@ def commands(sku: Sku, builder: Builder, generation: Generation) -> list[Command
 
 def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
     disks = list(sku.disks(generation))
-    names = [result_name(sku, generation, f"report.{suffix}") for suffix in ("json", "html", "xml", "sarif")]
-    reports = " ".join(f"--out {_in_out(name)}" for name in names)
     return [
         Command("finalize", _finalize(generation)),
-        Command("validate", f'vmoffer validate --sku "$VMOFFER_SKU" {reports} {_paths(disks)}'),
+        Command(
+            "validate", f'vmoffer validate --sku "$VMOFFER_SKU" {_reports(sku, generation)} {_paths(disks)}'
+        ),
         Command("upload", _upload(disks), publishes=True),
         Command(
             "sas", _sign(sku, generation, [shlex.quote(disk.filename) for disk in disks]), publishes=True
@@ -47,12 +47,7 @@ def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
 
 
 def _after_azure(sku: Sku, generation: Generation) -> list[Command]:
-    """The OS disk and blank disks are blobs already; filled ones are made here and sent after them.
-
-    Where the build leaves no VHDs there is nothing to do.
-    """
-    if not sku.makes_vhds(Builder.AZURE_ARM):
-        return []
+    """The OS disk and blank disks are blobs already; filled ones are made here and sent after them."""
     disks = list(sku.disks(generation))
     filled = [disk for disk in disks if disk.data and not disk.data.blank]
     blobs, attached = [], 0
@@ -60,13 +55,28 @@ def _after_azure(sku: Sku, generation: Generation) -> list[Command]:
         if disk.data and disk.data.blank:
             attached += 1
             blobs.append(f'{disk.lun}="$VMOFFER_DATA_DISK-{attached}.vhd"')
-        else:
+        elif not disk.data:
             blobs.append(shlex.quote(disk.filename))
     result = []
     if filled:
-        make = f"{_finalize(generation)} --data-only"
-        result += [Command("finalize", make), Command("upload", _upload(filled), publishes=True)]
-    return [*result, Command("sas", _sign(sku, generation, ["--unproven", *blobs]), publishes=True)]
+        result.append(Command("finalize", f"{_finalize(generation)} --data-only"))
+    result.append(Command("validate", _validate(sku, generation, [f"--blob {one}" for one in blobs], filled)))
+    if filled:
+        result.append(Command("upload", _upload(filled), publishes=True))
+    everything = [*blobs, *(shlex.quote(disk.filename) for disk in filled)]
+    return [*result, Command("sas", _sign(sku, generation, everything), publishes=True)]
+
+
+def _validate(sku: Sku, generation: Generation, blobs: list[str], files: list[Disk]) -> str:
+    """The blobs where they are, by ranged reads, and the files beside them; before anything is handed out."""
+    where = f'--sku "$VMOFFER_SKU" --container "$VMOFFER_CONTAINER" --generation {generation}'
+    given = " ".join([*blobs, *([_paths(files)] if files else [])])
+    return f"vmoffer validate {where} --record {_reports(sku, generation)} {given}"
+
+
+def _reports(sku: Sku, generation: Generation) -> str:
+    names = [result_name(sku, generation, f"report.{suffix}") for suffix in ("json", "html", "xml", "sarif")]
+    return " ".join(f"--out {_in_out(name)}" for name in names)
 
 
 def _finalize(generation: Generation) -> str:

@@ -20,7 +20,6 @@ RENDERING = {
     for name in (
         "aftermath",
         "base_image",
-        "build_machine",
         "closed",
         "generation",
         "hcl",

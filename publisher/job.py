@@ -41,9 +41,17 @@ class Job:
     """A context: inside, the blob is leased and marked as unfinished, unless it is proven already."""
 
     def __init__(
-        self, path: Path, container: ContainerClient, patience: Patience, *, overwrite: bool, verify: str
+        self,
+        path: Path,
+        container: ContainerClient,
+        patience: Patience,
+        *,
+        overwrite: bool,
+        verify: str,
+        project: str | None = None,
     ) -> None:
         self.path, self.patience, self.verify = path, patience, verify
+        self.labels = {proof.PROJECT: project} if project else {}
         self.blob: BlobClient = container.get_blob_client(path.name)
         self.replace = overwrite or is_local(self.blob.url)
         self.began = time.monotonic()
@@ -90,7 +98,8 @@ class Job:
             return self.equal
         digest = proof.combined(self.size, self.transfer.digests)
         write = self.transfer.write
-        proof.record(lambda metadata: write(self.blob.set_blob_metadata, metadata), digest)
+        known = {PROVEN: digest, **self.labels}
+        proof.record(lambda metadata: write(self.blob.set_blob_metadata, metadata), known)
         self.transfer.journal.done()
         return self._uploaded(self.transfer.data, self.transfer.sent, digest)
 

@@ -23,20 +23,24 @@ if TYPE_CHECKING:
 
 PROVEN = "vmoffer_proven"  # the digest of the file that the blob was compared with
 PROVEN_AT = "vmoffer_proven_at"  # the blob's Last-Modified then, in seconds since 1970
+VALIDATED = (
+    "vmoffer_validated"  # the verdict on a blob that a builder in Azure wrote, so that there is no file
+)
+PROJECT = "vmoffer_project"  # the digest of the Packer project that made it
 STARTED = "vmoffer_started"  # ours and not finished; which run works on it
 TRIES = 10
 
 
 def require(properties: BlobProperties, where: str) -> None:
     """Raises NotMet for a blob that is not proven, or was changed after it was."""
-    if PROVEN not in properties.metadata:
+    if not (PROVEN in properties.metadata or VALIDATED in properties.metadata):
         unfinished = STARTED in properties.metadata
         raise NotMet(
             "its upload is not finished" if unfinished else "the blob was not compared with its file",
             where=where,
             hint="vmoffer upload goes on with it"
             if unfinished
-            else "upload it with vmoffer upload, or give --unproven for a blob that a builder in Azure wrote",
+            else "vmoffer upload compares it, vmoffer validate --blob --record validates it; or --unproven",
         )
     if not untouched(properties):
         raise NotMet(
@@ -46,17 +50,23 @@ def require(properties: BlobProperties, where: str) -> None:
         )
 
 
+def is_proven(properties: BlobProperties) -> bool:
+    """Whether the blob is finished, and what is known of it still holds."""
+    known = PROVEN in properties.metadata or VALIDATED in properties.metadata
+    return known and untouched(properties)
+
+
 def untouched(properties: BlobProperties) -> bool:
     """Whether nothing was written to a proven blob since."""
     return properties.metadata.get(PROVEN_AT) == str(int(properties.last_modified.timestamp()))
 
 
-def record(write: Callable[[dict[str, str]], Mapping[str, Any]], digest: str) -> None:
-    """Have `write` put the proof into the metadata; again until it names its own second."""
+def record(write: Callable[[dict[str, str]], Mapping[str, Any]], known: Mapping[str, str]) -> None:
+    """Have `write` put what is `known` into the metadata; again until it names its own second."""
     at = int(time.time())
     for _ in range(TRIES):
         began = time.monotonic()
-        got = int(write({PROVEN: digest, PROVEN_AT: str(at)})["last_modified"].timestamp())
+        got = int(write({**known, PROVEN_AT: str(at)})["last_modified"].timestamp())
         if got == at:
             return
         at = got + int(time.monotonic() - began)

@@ -37,6 +37,7 @@ def upload_all(
     verify: str = "auto",
     advance: Callable[[int], None] = lambda count: None,
     patience: Patience | None = None,
+    project: str | None = None,
 ) -> list[Uploaded]:
     """Make the blob named like each of `paths` in `container` equal to the file, all under one limit.
 
@@ -44,7 +45,8 @@ def upload_all(
     with another content is replaced only with `overwrite`, or in a store on this machine. `verify` is auto
     (read back what the service does not confirm), sent (nothing) or full (everything, at the end).
     `patience` says how many requests go out at a time and how long one may fail (default: 16, five minutes);
-    a small upload gets fewer, so that little of it is lost when it is killed.
+    a small upload gets fewer, so that little of it is lost when it is killed. `project` is the digest of the
+    Packer project that made the disks; it is kept with the proof.
 
     Raises NotMet for a name that Partner Center refuses (DSK-BLOB-002), Unusable for a file that is no
     whole number of pages, two of one name, or a blob that must not be replaced, Surroundings if the
@@ -59,7 +61,9 @@ def upload_all(
     where = f"{container.url}/{paths[0].name}" if len(paths) == 1 else container.url
     with failures(where), ExitStack() as stack:
         jobs = [
-            stack.enter_context(Job(path, container, patience, overwrite=overwrite, verify=verify))
+            stack.enter_context(
+                Job(path, container, patience, overwrite=overwrite, verify=verify, project=project)
+            )
             for path in paths
         ]
         todo = (task for job in jobs for task in job.tasks())

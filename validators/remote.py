@@ -22,8 +22,9 @@ class RemoteDisk:
     Reading it is counted across the processes that were forked from the one that made it.
     """
 
-    def __init__(self, shown: str, url: str = "") -> None:
+    def __init__(self, shown: str, url: str = "", plans: str | None = None) -> None:
         self.shown = shown
+        self._plans = plans
         self._url = url
         self._counter = mmap.mmap(-1, mmap.PAGESIZE) if url else None
         self._reader: Reader | None = None
@@ -41,13 +42,13 @@ class RemoteDisk:
     def __hash__(self) -> int:
         return hash(self.shown)
 
-    def __reduce__(self) -> tuple[type[RemoteDisk], tuple[str]]:
-        return RemoteDisk, (self.shown,)  # the SAS leaves this process by HTTP only
+    def __reduce__(self) -> tuple[type[RemoteDisk], tuple[str, str, str | None]]:
+        return RemoteDisk, (self.shown, "", self._plans)  # the SAS leaves this process by HTTP only
 
     @property
     def name(self) -> str:
-        """The blob's name without its folders."""
-        return unquote(self.shown.rpartition("/")[2])
+        """What the plan calls the disk, if that was given; else the blob's name without its folders."""
+        return self._plans or unquote(self.shown.rpartition("/")[2])
 
     @property
     def is_local(self) -> bool:

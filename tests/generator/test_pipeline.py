@@ -328,7 +328,6 @@ def test_a_job_builds_all_of_its_plans_and_fails_if_one_of_them_does(
     script = _script(pipeline("github"), "vmoffer build")
     _stub(tmp_path, "az", "echo s3cret")
     _stub(tmp_path, "vmoffer", f"""echo "$* key=${{AZURE_STORAGE_KEY:-}}" >>{tmp_path}/calls
-[ "$1" = build ] || {{ cat >>{tmp_path}/uris; exit 0; }}
 [ "$2" != shop/worse ] || exit 3
 mkdir -p build/$2/1.0.0; touch build/$2/1.0.0/os.vhd
 echo '{{"disks": [{{"uri": "https://x/os.vhd?sig=abc"}}]}}' >build/$2/1.0.0/sas-gen2.json
@@ -339,11 +338,9 @@ echo '{{"disks": [{{"uri": "https://x/os.vhd?sig=abc"}}]}}' >build/$2/1.0.0/sas-
     assert done.stdout == "::add-mask::s3cret\n", "nothing else shows the key, nothing shows a signature"
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls.pop(0) == "build shop/worse --builder azure-arm --publish --hide-sas key=s3cret"
-    assert calls[0] == "build shop/bad --builder azure-arm --publish --hide-sas key=s3cret"
-    assert calls[2] == "build shop/good --builder azure-arm --publish --hide-sas key=s3cret"
-    assert "validate - --sku shop/good --out build/shop/good/1.0.0/report-gen2.json" in calls[3]
-    assert "sig=" not in "".join(calls), "other users of the machine see arguments"
-    assert (tmp_path / "uris").read_text().count("sig=abc") == 2
+    assert calls == [
+        f"build shop/{name} --builder azure-arm --publish --hide-sas key=s3cret" for name in ("bad", "good")
+    ], "the build itself validates what it made in the account"
     assert not list(tmp_path.rglob("*.vhd"))
     (tmp_path / "calls").unlink()
     done = _run(script, tmp_path, SKUS="shop/good", BUILDER="qemu", ACCOUNT="")

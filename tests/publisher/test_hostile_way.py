@@ -215,7 +215,8 @@ def test_full_verification_looks_for_data_where_the_file_has_zeros(
     upload.upload(path, container)
     blob = container.get_blob_client(path.name)
     blob.upload_page(b"x" * 512, 20 * MIB, 512)
-    proof.record(blob.set_blob_metadata, blob.get_blob_properties().metadata[proof.PROVEN])
+    known = {proof.PROVEN: blob.get_blob_properties().metadata[proof.PROVEN]}
+    proof.record(blob.set_blob_metadata, known)
     with in_front_of(local.port, ELSEWHERE) as front:
         target = through(front, env, container.container_name, ELSEWHERE)
         with pytest.raises(Surroundings, match="does not hold what the file holds"):

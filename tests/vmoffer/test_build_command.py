@@ -18,6 +18,7 @@ URI = f"https://images.blob.core.windows.net/vhds/os.vhd?sv=2024-11-04&sr=c&sp=r
 def build_without_packer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A plan whose build only leaves the sas.json that the last post-processor would write."""
     from tools import live
+    from vmoffer import readiness
     from vmoffer.commands import build
 
     monkeypatch.chdir(tmp_path)
@@ -26,6 +27,7 @@ def build_without_packer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT", "images")
     monkeypatch.setenv("AZURE_STORAGE_KEY", "a2V5")
     assert run(["new", "shop/basic", "--os", "debian-12"]) == 0
+    monkeypatch.setattr(readiness, "check", lambda *_: readiness.Ready())  # nobody is at that address
     variables = {"ssh_public_key": "ssh-ed25519 AAAA test"}
     monkeypatch.setattr(build, "_machinery", lambda *_: (Packer(Path("packer"), "1.16.0"), variables))
 

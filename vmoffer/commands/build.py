@@ -46,18 +46,33 @@ if TYPE_CHECKING:
 @click.option(
     "--keep-store/--stop-store", default=True, help="Leave the local blob store running afterwards."
 )
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Build over a version that is there already; says what goes before it does.",
+)
 def command(
-    sku: str, builder: str | None, out: Path | None, publish: bool, show_sas: bool | None, keep_store: bool
+    sku: str,
+    builder: str | None,
+    out: Path | None,
+    publish: bool,
+    show_sas: bool | None,
+    keep_store: bool,
+    replace: bool,
 ) -> None:
     """Build SKU: generate, Packer, finalize, validate, upload, SAS.
+
+    What is published is never replaced: where the version is there already, the build ends before it starts,
+    with status 0 if it is of the same project.
 
     \b
     SKU is offer/plan or a path to a definition. Example:
       vmoffer build demo/debian-12
     """
     from generator import catalogue, lint, project
+    from generator.digest import digest
     from tools import live
-    from vmoffer import preflight
+    from vmoffer import existing, preflight, readiness
     from vmoffer.watch import Watch
 
     started = time.monotonic()
@@ -74,15 +89,23 @@ def command(
     out.mkdir(parents=True, exist_ok=True)
     with _only_one(out), ExitStack() as work, ExitStack() as store:
         scratch = Path(work.enter_context(tempfile.TemporaryDirectory(prefix="vmoffer-build-")))
+        made_of = digest(definition, chosen)
+        try:
+            ready = readiness.check(definition, chosen, publish, os.environ, made_of, replace)
+        except existing.Done as done:
+            say(f"vmoffer: nothing to build: {'; '.join(map(str, done.there))}, which is this very project")
+            return
         project.write(definition, chosen, folder)
         say(f"vmoffer: wrote the Packer project to {folder}")
         packer, variables = _machinery(definition, chosen, folder, scratch)
         if chosen is Builder.QEMU:
             _write_traces(out, variables["ssh_public_key"])
-        variables |= {"out": str(out), "sku": sku, "publish": str(publish).lower()}
+        variables |= ready.variables | {"out": str(out), "sku": sku, "publish": str(publish).lower()}
         env = {
             **os.environ,
             **packer.env,
+            "VMOFFER_PROJECT": made_of,
+            **({"VMOFFER_REPLACE": "1"} if replace else {}),
             # Packer leaves its temporary files behind when it is killed: they go with `scratch`.
             "TMPDIR": str(scratch),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -93,14 +116,29 @@ def command(
         atomic_write(log, "")
         settings = [f"-var={name}={value}" for name, value in sorted(variables.items())]
         watch = Watch()
+        readiness.make_room(ready, definition)
         status = live.run(
-            [packer.path, "build", "-color=false", "-force", *settings, folder], env=env, log=log, show=watch
+            [packer.path, "build", "-color=false", *_force(chosen, out), *settings, folder],
+            env=env,
+            log=log,
+            show=watch,
         )
         if status:
             raise watch.verdict(out)
         if keep_store:
             store.pop_all()
     _summary(out, publish, not _in_ci() if show_sas is None else show_sas, time.monotonic() - started)
+
+
+def _force(builder: Builder, out: Path) -> list[str]:
+    """With -force, the qemu builder replaces our own output folder; azure-arm would delete what is published.
+
+    Without it, the manifest of an earlier build would be continued.
+    """
+    if builder is Builder.QEMU:
+        return ["-force"]
+    (out / "packer-manifest.json").unlink(missing_ok=True)
+    return []
 
 
 def _builder(definition: Definition, asked: str | None) -> Builder:
@@ -136,7 +174,7 @@ def _machinery(
     if builder is Builder.AZURE_ARM:
         ready = packer.ensure([], say)
         packer.init(ready, folder, say)
-        return ready, signed_in(definition)
+        return ready, {}
     here = machine.look()
     say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
     ready = packer.ensure(["qemu"], say)
@@ -155,18 +193,6 @@ def _machinery(
     if recipe:
         variables["base_image"] = str(base.ensure(recipe, say))
     return ready, variables
-
-
-def signed_in(definition: Definition) -> dict[str, str]:
-    """How the project signs in, said and as its variables, with the subscription where it has to be named."""
-    from vmoffer.azure import instance, sign_in
-
-    way = sign_in.choose(os.environ)
-    say(f"vmoffer: Packer signs in with {way}")
-    base = definition.sku.base.azure_arm
-    if way.subscription or not (base and base.gallery and not base.gallery.subscription):
-        return way.variables
-    return way.variables | {"subscription_id": instance.subscription()}
 
 
 def _write_traces(out: Path, public_key: str) -> None:

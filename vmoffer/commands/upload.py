@@ -22,7 +22,18 @@ if TYPE_CHECKING:
 @click.option("--sku", help="Take account and container from this SKU.")
 @click.option("--container", help="Name or URL. Default: the SKU's, or `vhds`.")
 @click.option("--managed-disk", is_flag=True, help="Into a managed disk; its write SAS comes on stdin.")
-@click.option("--overwrite", is_flag=True, help="Replace finished blobs that hold something else.")
+@click.option(
+    "--overwrite",
+    is_flag=True,
+    envvar="VMOFFER_REPLACE",
+    help="Replace finished blobs that hold something else.",
+)
+@click.option(
+    "--project",
+    envvar="VMOFFER_PROJECT",
+    metavar="DIGEST",
+    help="What made the disks; kept with the blobs. vmoffer build gives it.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would travel.")
 @click.option(
     "--verify",
@@ -40,6 +51,7 @@ def command(
     container: str | None,
     managed_disk: bool,
     overwrite: bool,
+    project: str | None,
     dry_run: bool,
     verify: str,
     parallel: int,
@@ -84,6 +96,7 @@ def command(
             verify=verify,
             advance=advance,
             patience=Patience(most=parallel),
+            project=project,
         )
     for done in finished:
         _say_done(done)

@@ -17,6 +17,8 @@ from vmoffer.path import FILE
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from generator.model import Sku
+    from publisher.inspection import Inspected
     from validators.reports.difference import Difference
     from validators.reports.document import Document
 
@@ -26,7 +28,7 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
 
 
 @click.command()
-@click.argument("disks", nargs=-1, required=True)
+@click.argument("disks", nargs=-1)
 @click.option("--sku", help="offer/plan or a definition: compare the disks with what it declares.")
 @click.option(
     "--generation", type=click.Choice([g.value for g in Generation]), help="Default: from the file names."
@@ -61,10 +63,18 @@ SUFFIXES = {".json": "json", ".xml": "junit", ".sarif": "sarif", ".html": "html"
 )
 @click.option("--diff", is_flag=True, help="DISKS are OLD and NEW: show what changed. Text and JSON only.")
 @click.option("--all", "full", is_flag=True, help="Show rules that are met and those that do not apply, too.")
+@click.option("--blob", "blobs", multiple=True, metavar="[LUN=]NAME", help="A blob of --container, as well.")
+@click.option("--container", help="Name or URL, for --blob. Default: the SKU's, or `vhds`.")
+@click.option("--record", is_flag=True, help="Note in blobs that meet the rules that they do; sas make asks.")
+@click.option("--project", envvar="VMOFFER_PROJECT", metavar="DIGEST", help="Noted with --record.")
 @click.pass_context
 def command(
     ctx: click.Context,
     disks: tuple[str, ...],
+    blobs: tuple[str, ...],
+    container: str | None,
+    record: bool,
+    project: str | None,
     sku: str | None,
     generation: str | None,
     role: str,
@@ -83,6 +93,8 @@ def command(
     A disk may be the URL of a blob with its SAS; a small part of it is read, and nothing is stored. `-`
     takes such URLs from stdin, one a line: other users of this machine can see an argument.
 
+    With --blob it is one of a container that you have the credentials of, as after a build in Azure.
+
     \b
     Exit status 1 if a mandatory rule is not met, 3 if a disk cannot be read. Where a mandatory rule could not
     be decided, the verdict is OPEN and the status 0. Example:
@@ -98,6 +110,8 @@ def command(
     if len(waive) != len(why):
         raise Unusable("every --waive needs its own --why")
     given = [line for disk in disks for line in (sys.stdin.read().split() if disk == "-" else [disk])]
+    if not given and not blobs:
+        raise click.UsageError("give DISKS, or --blob")
     places = [place(text) for text in given]
     if diff and len(places) != 2:
         raise Unusable(f"--diff compares two disks, OLD and NEW; {len(places)} were given")
@@ -108,12 +122,15 @@ def command(
         from generator import catalogue
 
         definition = catalogue.find(sku).sku
+    meant = Generation(generation) if generation else None
+    inspected = _opened(blobs, sku, container, definition, meant)
+    places = [*(one.disk for one in inspected), *places]
 
     def judged(*paths: Place) -> Document:
         judgement = engine.judge(
             paths,
             sku=definition,
-            generation=Generation(generation) if generation else None,
+            generation=meant,
             role=chosen,
             profile=profile,
             waived=dict(zip(waive, why, strict=True)),
@@ -140,7 +157,31 @@ def command(
         _deliver(form, out, report, lambda console: text.write(report, console, full=full))
     from validators.reports.document import exit_status
 
-    ctx.exit(exit_status(decisive))
+    status = exit_status(decisive)
+    if record and not status:
+        for one in inspected:
+            one.record(decisive["verdict"], project)
+    ctx.exit(status)
+
+
+def _opened(
+    blobs: tuple[str, ...],
+    sku: str | None,
+    container: str | None,
+    definition: Sku | None,
+    generation: Generation | None,
+) -> list[Inspected]:
+    """The blobs that are read like disks, with the names that the plan has for them."""
+    if not blobs:
+        return []
+    from publisher import inspection, store
+    from vmoffer.target import credentials, storage
+
+    place = storage(sku, container)
+    target = store.connect(place.container, credentials(place), account=place.account, create=False)
+    generations = [generation] if generation else definition.generations if definition else []
+    planned = [disk for each in generations for disk in definition.disks(each)] if definition else []
+    return inspection.opened(target, blobs, {disk.lun: disk.filename for disk in reversed(planned)})
 
 
 def _check_formats(form: str, out: tuple[Path, ...], allowed: tuple[str, ...]) -> None:

@@ -39,7 +39,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${local.out}/packer-manifest.json"
+      output = "${var.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -51,12 +51,24 @@ build {
     }
 
     post-processor "shell-local" {
-      name   = "sas"
+      name   = "validate"
       only   = ["azure-arm.arm64"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json --unproven basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation arm64 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-arm64-os.vhd"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+      }
+    }
+
+    post-processor "shell-local" {
+      name   = "sas"
+      only   = ["azure-arm.arm64"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }

@@ -79,7 +79,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${local.out}/packer-manifest.json"
+      output = "${var.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -96,7 +96,20 @@ build {
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\" --data-only"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+        VMOFFER_DATA_DISK     = build.TempDataDiskName
+      }
+    }
+
+    post-processor "shell-local" {
+      name   = "validate"
+      only   = ["azure-arm.gen2"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen2-os.vhd --blob 0=\"$VMOFFER_DATA_DISK-1.vhd\" --blob 2=\"$VMOFFER_DATA_DISK-2.vhd\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd"]
+      env = {
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName
@@ -109,7 +122,7 @@ build {
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName
@@ -119,10 +132,10 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json --unproven basic-1.2.3-gen2-os.vhd 0=\"$VMOFFER_DATA_DISK-1.vhd\" basic-1.2.3-gen2-data-1.vhd 2=\"$VMOFFER_DATA_DISK-2.vhd\""] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd 0=\"$VMOFFER_DATA_DISK-1.vhd\" 2=\"$VMOFFER_DATA_DISK-2.vhd\" basic-1.2.3-gen2-data-1.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName

@@ -41,7 +41,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${local.out}/packer-manifest.json"
+      output = "${var.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -53,12 +53,36 @@ build {
     }
 
     post-processor "shell-local" {
-      name   = "sas"
+      name   = "validate"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json --unproven basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif --blob basic-1.2.3-gen2-os.vhd"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+      }
+    }
+
+    post-processor "shell-local" {
+      name   = "sas"
+      only   = ["azure-arm.gen2"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      env = {
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+      }
+    }
+
+    post-processor "shell-local" {
+      name   = "validate"
+      only   = ["azure-arm.gen1"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen1 --record --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif --blob basic-1.2.3-gen1-os.vhd"]
+      env = {
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }
@@ -67,10 +91,22 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen1"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json --unproven basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+      }
+    }
+
+    post-processor "shell-local" {
+      name   = "validate"
+      only   = ["azure-arm.arm64"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation arm64 --record --out \"$VMOFFER_OUT\"/report-arm64.json --out \"$VMOFFER_OUT\"/report-arm64.html --out \"$VMOFFER_OUT\"/report-arm64.xml --out \"$VMOFFER_OUT\"/report-arm64.sarif --blob basic-1.2.3-arm64-os.vhd"]
+      env = {
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }
@@ -79,10 +115,10 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.arm64"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-arm64.json --unproven basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-arm64.json basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = local.out
+        VMOFFER_OUT           = var.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }
