@@ -159,6 +159,7 @@ NM = {"/usr/lib/systemd/system/NetworkManager.service": "", f"{WANTS}/NetworkMan
 NO_CLOUD_INIT: dict[str, Content_] = {"/usr/bin/cloud-init": None}
 RAW = {"kind": "raw", "footer": None, "footer_bytes": 0}
 BROKEN = replace(make_footer(30 * GIB), checksum=1)
+AUTO = agent("Provisioning.Agent=auto", drop="Provisioning.Agent")
 NO_LINK: dict[str, Content_] = {
     f"{WANTS}/ssh.service": None,
     "/usr/lib/systemd/system/ssh.service": "[Install]\nWantedBy=multi-user.target\n",
@@ -306,6 +307,27 @@ ROWS = [
     Row("LNX-PROV-001", "fail", agent("Provisioning.Agent=disabled", drop="Provisioning.Agent")),
     Row("LNX-PROV-001", "fail", NO_CLOUD_INIT, evidence="does not start"),
     Row("LNX-PROV-001", "pass", {**NO_CLOUD_INIT, **agent(drop="Provisioning.Agent")}),
+    # Nobody provisions: the agent leaves it to cloud-init, whose unit is enabled, and that finds nothing or never runs.
+    Row("LNX-PROV-001", "fail", {**AUTO, "/etc/cloud/cloud.cfg.d/99.cfg": "datasource_list: [ NoCloud ]\n"}, evidence="NoCloud"),
+    Row("LNX-PROV-001", "fail", {**AUTO, "/etc/cloud/ds-identify.cfg": "datasource: None\n"}, evidence="ds-identify.cfg"),
+    Row("LNX-PROV-001", "fail", {**AUTO, "/etc/cloud/ds-identify.cfg": "policy: disabled\n"}, evidence="does not start"),
+    Row("LNX-PROV-001", "fail", {**AUTO, "/etc/cloud/cloud-init.disabled": ""}, evidence="cloud-init.disabled"),
+    Row("LNX-PROV-001", "fail", {**AUTO, "/etc/cloud/cloud-init.disabled": "", "/etc/netplan/50.yaml": "network: {ethernets: {eth0: {dhcp4: true}}}\n"}),
+    Row("LNX-PROV-001", "fail", {**AUTO, **line(add="ds=nocloud")}, evidence="ds=nocloud"),
+    Row("LNX-PROV-001", "fail", {**AUTO, **line(add="ds=nocloud;s=http://example.com/")}, evidence="NoCloud"),
+    Row("LNX-PROV-001", "fail", {**AUTO, **line(add="ci.datasource=Ec2")}, evidence="Ec2"),
+    Row("LNX-PROV-001", "fail", {**AUTO, **line(add="ci.di.policy=disabled")}),
+    Row("LNX-PROV-001", "fail", {**AUTO, **line(add="cloud-init=disabled")}, evidence="cloud-init=disabled"),
+    Row("LNX-PROV-001", "fail", {**AUTO, f"{SYSTEM}/cloud-init.target": Link("/dev/null")}, evidence="masked"),
+    Row("LNX-PROV-001", "fail", {**AUTO, f"{SYSTEM}-generators/cloud-init-generator": Link("/dev/null")}, evidence="masked"),
+    Row("LNX-PROV-001", "pass", {**AUTO, **line(add="ds=azure")}),
+    Row("LNX-PROV-001", "pass", {**AUTO, "/etc/cloud/cloud-init.disabled": "", **line(add="cloud-init=enabled")}),
+    Row("LNX-PROV-001", "pass", {**AUTO, "/etc/cloud/cloud.cfg.d/99.cfg": "datasource_list: [ NoCloud, Azure, None ]\n"}),
+    Row("LNX-PROV-001", "fail", {**AUTO, "/etc/cloud/cloud.cfg.d/99.cfg": "datasource_list: [ NoCloud, None ]\n"}),
+    Row("LNX-PROV-001", "pass", {**AUTO, f"{SYSTEM}/cloud-init-local.service": Link("/dev/null"), f"{SYSTEM}/cloud-init.service": Link("/dev/null")}, evidence="the agent provisions"),
+    Row("LNX-PROV-001", "fail", {**AUTO, **NO_CLOUD_INIT, f"{WANTS}/walinuxagent.service": None}, evidence="nothing starts"),
+    Row("LNX-PROV-001", "pass", {**agent("Provisioning.Agent=waagent", drop="Provisioning.Agent"), "/etc/cloud/cloud-init.disabled": ""}),
+    Row("LNX-PROV-002", "warn", {"/etc/cloud/ds-identify.cfg": "datasource: NoCloud\n"}, evidence="NoCloud"),
     Row("LNX-PROV-002", "pass"),
     Row("LNX-PROV-002", "warn", {"/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg": None}),
     Row("LNX-PROV-002", "warn", {"/etc/cloud/cloud.cfg.d/95.cfg": "datasource_list: [NoCloud, Azure]\n"}),

@@ -8,10 +8,15 @@ from functools import lru_cache
 from typing import Any
 
 from validators.guest import Guest, Undecidable, exists, text
-from validators.linux import packages, systemd
+from validators.linux import boot, packages, systemd
 
 PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
 UNITS = ("cloud-init.service", "cloud-init-main.service", "cloud-init-network.service")
+# Without these nothing of it runs; the source for Azure is looked for by the local unit alone.
+TARGET = "cloud-init.target"
+NEEDED = (TARGET, "cloud-init-local.service")
+ENABLED, DISABLED = "/etc/cloud/cloud-init.enabled", "/etc/cloud/cloud-init.disabled"
+GENERATOR = "/etc/systemd/system-generators/cloud-init-generator"
 VERSION_FILES = (
     "/usr/lib/python*/*-packages/cloudinit/version.py",
     "/usr/local/lib/python*/*-packages/cloudinit/version.py",
@@ -41,10 +46,24 @@ def version(guest: Guest) -> str | None:
 
 
 def starts(guest: Guest) -> bool:
-    """Whether it runs at boot: nothing disables it and a unit is enabled."""
-    if not installed(guest) or exists(guest, "/etc/cloud/cloud-init.disabled"):
-        return False
-    return systemd.started_by(guest, *UNITS) is not None
+    """Whether it runs at boot: nothing disables it, and its units are enabled."""
+    return installed(guest) and not disabled_by(guest) and systemd.started_by(guest, *UNITS) is not None
+
+
+def disabled_by(guest: Guest) -> str:
+    """What keeps its generator and units from starting it, or nothing; the kernel command line wins."""
+    for entry in boot.defaults(guest)[:1]:
+        words = [word for word in entry.value("cloud-init") if word in ("enabled", "disabled")]
+        if words:
+            return f"cloud-init=disabled in {entry.where}" if words[-1] == "disabled" else ""
+    if exists(guest, DISABLED) and not exists(guest, ENABLED):
+        return DISABLED
+    masked = [unit for unit in NEEDED if systemd.masked(guest, unit)]
+    if masked:
+        return f"{masked[0]} is masked"
+    if guest.readlink(GENERATOR) == "/dev/null" and not systemd.started_by(guest, TARGET):
+        return f"{GENERATOR} is masked"
+    return ""
 
 
 def configuration(guest: Guest) -> list[tuple[str, Mapping[str, Any]]]:

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from validators import devices
 from validators.devices import Where
 from validators.guest import Guest, text
-from validators.linux import agent, cloudinit, fstab
+from validators.linux import agent, cloudinit, fstab, provisioning
 from validators.partitions import Partition
 
 AGENT_POINT = "/mnt/resource"  # the agent's default of ResourceDisk.MountPoint
@@ -50,7 +50,7 @@ def _of_agent(guest: Guest) -> str:
 
 def _of_cloud_init(guest: Guest) -> str:
     """Where cloud-init mounts the resource disk, if it does: the last of its `mounts` that names it."""
-    if not cloudinit.starts(guest):
+    if not provisioning.by_cloud_init(guest):
         return ""
     modules = cloudinit.setting(guest, "cloud_init_modules")
     if modules and isinstance(modules[1], list) and not {"mounts"} & {_name(one) for one in modules[1]}:

@@ -6,7 +6,7 @@ import re
 
 from validators.check import Answer, Case, met, rule, shown, skipped, unmet, warned
 from validators.guest import Undecidable, exists, lines
-from validators.linux import agent, boot, cloudinit, kernel, packages, systemd
+from validators.linux import agent, boot, cloudinit, kernel, packages, provisioning, systemd
 from validators.linux.versions import at_least
 from validators.outcome import Severity
 
@@ -82,16 +82,8 @@ def agent_is_configured(case: Case) -> Answer:
 @rule("LNX-PROV-001")
 def one_provisions(case: Case) -> Answer:
     path, settings = _settings(case)
-    chosen = settings.get("Provisioning.Agent", "auto").casefold()
-    old = settings.get("Provisioning.Enabled", "y").casefold() == "n"
-    cloud_init = cloudinit.starts(case.guest)
-    if chosen == "disabled" or (old and "Provisioning.Agent" not in settings and not cloud_init):
-        return unmet("the agent does not provision, and cloud-init does not start", path)
-    if chosen not in ("auto", "cloud-init", "waagent"):
-        return unmet(f"Provisioning.Agent={chosen}", path)
-    if chosen == "cloud-init" and not cloud_init:
-        return unmet("Provisioning.Agent=cloud-init, but cloud-init is not there or does not start", path)
-    return met(f"Provisioning.Agent={chosen}", path)
+    found = provisioning.provisioner(case.guest, path, settings)
+    return met(found.reason, found.where) if found.by else unmet(found.reason, found.where)
 
 
 @rule("LNX-PROV-002")
@@ -109,6 +101,10 @@ def cloud_init_uses_azure(case: Case) -> Answer:
         return unmet("datasource_list is not set", "/etc/cloud", severity=severity)
     names = [str(name) for name in sources[1]] if isinstance(sources[1], list) else [str(sources[1])]
     # `None` is cloud-init's own last resort, not a place it looks at.
+    found_by = provisioning.sources(case.guest)
+    if not found_by.azure:
+        looked = ", ".join(found_by.names) or "nothing"
+        return unmet(f"cloud-init looks for {looked} ({found_by.where})", severity=severity)
     if [name for name in names if name.casefold() != "none"] == ["Azure"]:
         return met(f"datasource_list: {', '.join(names)}", sources[0])
     return unmet(f"datasource_list: {', '.join(names)}", sources[0], severity=severity)

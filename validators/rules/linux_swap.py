@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from validators.check import Answer, Case, met, rule, shown, skipped, unmet
 from validators.devices import Where
 from validators.guest import Guest, Kind, Undecidable, text
-from validators.linux import agent, cloudinit, fstab, mounts, systemd
+from validators.linux import agent, cloudinit, fstab, mounts, provisioning, systemd
 
 USUAL_FILES = ("/swapfile", "/swap.img", "/swap", "/swapfile1", "/var/swap", "/var/swapfile")
 SIGNATURES = (b"SWAPSPACE2", b"SWAP-SPACE")
@@ -84,10 +84,8 @@ def resource_disk_is_left_to_one(case: Case) -> Answer:
     if found is None:
         raise Undecidable("there is no waagent.conf (LNX-AGENT-007)")
     path, settings = found
-    by = settings.get("Provisioning.Agent", "auto").casefold()
-    cloud_init = by == "cloud-init" or (by == "auto" and cloudinit.starts(case.guest))
-    if not cloud_init:
-        return skipped("the agent provisions, and may manage the resource disk")
+    if provisioning.provisioner(case.guest, path, settings).by != "cloud-init":
+        return skipped("cloud-init does not provision, and the agent may manage the resource disk")
     wrong = [
         f"{key}=y"
         for key in ("ResourceDisk.Format", "ResourceDisk.EnableSwap")
