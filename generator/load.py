@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,6 +118,8 @@ def _text(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EIO):
+            raise  # nothing is known about the definition
         raise Invalid(
             [Problem(path, 1, "", error.strerror or "an error", "a file that can be read")]
         ) from None

@@ -111,7 +111,7 @@ def command(
         raise Unusable("every --waive needs its own --why")
     given = [line for disk in disks for line in (sys.stdin.read().split() if disk == "-" else [disk])]
     if not given and not blobs:
-        raise click.UsageError("give DISKS, or --blob")
+        raise Unusable("no disk was given", hint="DISKS, --blob, or URLs on stdin for `-`")
     places = [place(text) for text in given]
     if diff and len(places) != 2:
         raise Unusable(f"--diff compares two disks, OLD and NEW; {len(places)} were given")
