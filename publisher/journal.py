@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from generator.errors import Surroundings
+from generator.home import state
 
 SLACK = 15.0  # seconds; shorter than the lease is left for after its last renewal
 
@@ -92,5 +92,4 @@ class Journal:
 
 
 def _folder() -> Path:
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "vmoffer" / "uploads"
+    return state() / "uploads"

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from generator.atomic_file import atomic_write
 from generator.errors import Surroundings
+from generator.home import state
 from tools import cache, npm
 from tools.cache import Say
 
@@ -62,17 +63,29 @@ class Store:
 
 def home() -> Path:
     """The folder of the store's state and blobs."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "vmoffer" / "store"
+    return state() / "store"
 
 
 def status() -> Store | None:
     """The store as it was last started, or None if it never was."""
     try:
         known = json.loads((home() / "store.json").read_text())
-        return Store(port=known["port"], key=known["key"], pid=known["pid"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        store = Store(port=known["port"], key=known["key"], pid=known["pid"])
+        return store if _sensible(store) else None
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
+
+
+def _sensible(store: Store) -> bool:
+    """Whether a file that anybody may have edited says what a store can have; bool is an int to Python."""
+    numbers = [store.port] if store.pid is None else [store.port, store.pid]
+    return (
+        all(type(one) is int for one in numbers)
+        and 0 < store.port < 1 << 16
+        and (store.pid is None or 0 < store.pid < 1 << 22)  # PID_MAX_LIMIT of Linux
+        and type(store.key) is str
+        and bool(base64.b64decode(store.key, validate=True))
+    )
 
 
 def ensure_running(say: Say) -> Store:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from generator import home
 
 Say = Callable[[str], None]
 
 
 def root() -> Path:
     """`$XDG_CACHE_HOME/vmoffer`, or `~/.cache/vmoffer`; not created here."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "vmoffer"
+    return home.cache()
 
 
 def key(*parts: str | Path) -> str:

@@ -49,6 +49,10 @@ COMMANDS = {
 NO_FILE = {errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
 
 
+# Libraries that fail at what a server says, by the package of their errors.
+STRANGE = dict.fromkeys(("azure", "requests", "urllib3", "http", "xml"), "the server's answer makes no sense")
+
+
 class Commands(click.Group):
     """A group whose commands are imported when they are called."""
 
@@ -146,6 +150,10 @@ def _problem(error: Exception) -> VmofferError:
         kind = Unusable if error.errno in NO_FILE else Surroundings
         where = None if error.filename is None else str(error.filename)
         return kind(error.strerror or str(error), where=where)
+    if strange := STRANGE.get(type(error).__module__.partition(".")[0]):
+        return Surroundings(strange, hint="try again; --debug says more")
+    if type(error).__name__ == "Undecidable":  # validators.guest: of a reader, that nobody made an outcome of
+        return Surroundings(str(error))
     if isinstance(error, MemoryError):
         return Surroundings("there is not enough memory")
     # Its text stays out: nobody looked whether there is a secret in it.

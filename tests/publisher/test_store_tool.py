@@ -100,7 +100,29 @@ def test_a_process_that_is_not_ours_is_never_stopped(state: Path) -> None:
         other.wait()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "5", '{"port": 1}', "\x00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", "5", '{"port": 1}', "\x00", "[" * 100_000),
+        *(
+            f'{{"port": {port}, "key": {key}, "pid": {pid}}}'
+            for port, key, pid in [
+                ('"x"', '"a2V5"', 1),
+                (-1, '"a2V5"', 1),
+                (70000, '"a2V5"', 1),
+                (True, '"a2V5"', 1),
+                (1, 5, 1),
+                (1, '"="', 1),
+                (1, '""', 1),
+                (1, '"a2V5;AccountName=x"', 1),
+                (1, '"a2V5"', '"self"'),
+                (1, '"a2V5"', -1),
+                (1, '"a2V5"', 1e300),
+                (1, '"a2V5"', "[]"),
+            ]
+        ),
+    ],
+)
 def test_a_damaged_state_file_counts_as_none(text: str, state: Path) -> None:
     state.mkdir(parents=True)
     (state / "store.json").write_text(text)

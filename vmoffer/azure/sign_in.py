@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.errors import Surroundings, Unusable
+from generator.home import home
 from vmoffer.azure.cloud import Cloud
 
 # The chassis of every VM on Azure; the plugin looks there, too (common/client/detect_azure_linux.go).
@@ -158,7 +159,7 @@ def _on_azure() -> bool:
 
 def _azure_cli(env: Mapping[str, str]) -> tuple[str, str] | None:
     """Subscription and tenant of `az login`, from the file where the plugin finds them."""
-    folder = Path(env.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
+    folder = Path(env.get("AZURE_CONFIG_DIR") or home() / ".azure")
     try:
         profile = json.loads((folder / "azureProfile.json").read_text(encoding="utf-8-sig"))
         mine = next(one for one in profile["subscriptions"] if one.get("isDefault"))
