@@ -7,18 +7,16 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from calls import ROOT, VMOFFER, clean, each, run
 
 from generator.errors import STATUSES
 from vmoffer.cli import COMMANDS
 
-ROOT = Path(__file__).parent.parent.parent
 NOWHERE = 65534
 BELOW = {"disk": ("create", "info"), "sas": ("make", "check"), "store": ("start", "stop", "status")}
 EACH = [[name, *below] for name in COMMANDS for below in ([[one] for one in BELOW.get(name, ())] or [[]])]
@@ -62,40 +60,12 @@ download - out.vhd
 """.strip().splitlines()
 
 
-def _run(
-    words: Sequence[str], folder: Path, given: str | None = "", wrap: Sequence[str] = (), **environment: str
-) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [*wrap, sys.executable, "-m", "vmoffer", *words],
-        cwd=folder,
-        input=given,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**_clean(), **environment},
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
-def _clean() -> dict[str, str]:
-    away = re.compile("AZURE_|ARM_|PKR_|VMOFFER_|PYTHON")
-    return {name: value for name, value in os.environ.items() if not away.match(name)} | {
-        "PYTHONPATH": str(ROOT)
-    }
-
-
-def _all(calls: Sequence[Sequence[str]], run) -> list[tuple[str, tuple[int, str, str]]]:  # type: ignore[no-untyped-def]
-    """Each call's words with what `run(words)` gave; two at a time."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(zip((" ".join(call) for call in calls), pool.map(run, calls), strict=True))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalogue with one plan, a disk, a template; and no.*, gone.*, dir.*, loop.* that none can read."""
     here = tmp_path_factory.mktemp("calls")
-    assert _run(["new", "shop/basic", "--os", "debian-12"], here)[0] == 0
-    assert _run(["disk", "create", "good.vhd", "--size", "1G"], here)[0] == 0
+    assert run(["new", "shop/basic", "--os", "debian-12"], here)[0] == 0
+    assert run(["disk", "create", "good.vhd", "--size", "1G"], here)[0] == 0
     (here / "good.yaml").write_text((here / "skus/shop/basic.yaml").read_text())
     (here / "good.pkr.hcl").write_text(
         'source "azure-arm" "x" {\n  os_type = "Linux"\n}\nbuild {\n  sources = ["source.azure-arm.x"]\n}\n'
@@ -118,7 +88,7 @@ def refused() -> tuple[str, ...]:
 
 
 def test_the_table_is_the_same_in_the_help_and_on_the_pages(folder: Path) -> None:
-    told = " ".join(_run(["--help"], folder)[1].split())
+    told = " ".join(run(["--help"], folder)[1].split())
     troubles = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for number, meaning in STATUSES.items():
@@ -128,7 +98,7 @@ def test_the_table_is_the_same_in_the_help_and_on_the_pages(folder: Path) -> Non
 
 
 def test_an_option_that_there_is_not_is_2_for_every_command(folder: Path) -> None:
-    for call, (status, out, err) in _all(EACH, lambda words: _run([*words, "--nonsense"], folder)):
+    for call, (status, out, err) in each(EACH, lambda words: run([*words, "--nonsense"], folder)):
         assert (status, out) == (2, ""), call
         assert re.fullmatch(
             r"vmoffer: No such option '--nonsense'.*\n  → vmoffer .*\n  help: .*status-2\)\n", err
@@ -151,14 +121,14 @@ def test_a_fault_of_ours_is_4_for_every_command_and_shows_no_text_of_the_error(
     words |= {"disk create": ["a"], "disk info": ["a"]}
     path = f"{tmp_path}:{ROOT}"
     calls = [[*one, *words.get(" ".join(one), [])] for one in EACH]
-    for call, (status, out, err) in _all(calls, lambda one: _run(one, folder, PYTHONPATH=path)):
+    for call, (status, out, err) in each(calls, lambda one: run(one, folder, PYTHONPATH=path)):
         assert (status, out) == (4, ""), (call, err)
         assert err.startswith(
             f"vmoffer: {tmp_path}/sitecustomize.py: a fault of vmoffer itself: KeyError in invoke, line 5\n"
         )
         assert "please report it" in err and "help: vmoffer help status-4" in err
         assert "Traceback" not in err and "c2Vj" not in err
-    status, _, err = _run(["--debug", "list"], folder, PYTHONPATH=path)
+    status, _, err = run(["--debug", "list"], folder, PYTHONPATH=path)
     assert status == 4 and "Traceback" in err and "c2Vj" not in err
 
 
@@ -181,8 +151,8 @@ def test_an_interrupt_is_130_for_every_command(folder: Path, tmp_path: Path, num
     ]
 
     def stop(words: Sequence[str]) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "vmoffer", *words]
-        env = {**_clean(), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+        command = [*VMOFFER, *words]
+        env = {**clean(), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         with subprocess.Popen(command, cwd=folder, env=env, text=True, **pipes) as process:  # type: ignore[call-overload]
             assert process.stdout.readline() == "there\n"
@@ -190,14 +160,14 @@ def test_an_interrupt_is_130_for_every_command(folder: Path, tmp_path: Path, num
             _, err = process.communicate(timeout=30)
             return process.returncode, "", err
 
-    for call, found in _all(commands, stop):
+    for call, found in each(commands, stop):
         assert found == (130, "", "vmoffer: interrupted; what was started has been stopped\n"), call
 
 
 def test_nohup_keeps_a_command_from_being_hung_up(folder: Path) -> None:
-    command = ["nohup", sys.executable, "-m", "vmoffer", "sas", "check", "-"]
+    command = ["nohup", *VMOFFER, "sas", "check", "-"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=folder, env=_clean(), text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, cwd=folder, env=clean(), text=True, **pipes) as process:  # type: ignore[call-overload]
         _wait_for_stdin(process.pid)
         process.send_signal(signal.SIGHUP)
         _, err = process.communicate("", timeout=30)
@@ -216,7 +186,7 @@ def test_a_reader_that_is_gone_changes_no_status_for_any_command(folder: Path) -
         read, write = os.pipe()
         os.close(read)
         done = subprocess.run(
-            [sys.executable, "-m", "vmoffer", *words], cwd=folder, env=_clean(), stdout=write,
+            [*VMOFFER, *words], cwd=folder, env=clean(), stdout=write,
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120,
         )  # fmt: skip
         os.close(write)
@@ -232,12 +202,12 @@ def test_a_reader_that_is_gone_changes_no_status_for_any_command(folder: Path) -
         ["rules", "--format", "json"],
     ]
     more += [["help"], ["disk", "info", "good.vhd"], ["provision", "--family", "debian", "--list"]]
-    for call, (status, _, err) in _all([*helps, *more], unread):
+    for call, (status, _, err) in each([*helps, *more], unread):
         assert status == 0, call
         assert "Broken pipe" not in err and "Traceback" not in err and "Exception" not in err, call
     # What was found out is said by the status, read or not.
     blank = ["validate", "good.vhd", "--role", "os"]
-    assert unread(blank)[0] == _run(blank, folder)[0] == 1
+    assert unread(blank)[0] == run(blank, folder)[0] == 1
     assert unread(["lint", "gone.yaml"])[0] == 2
 
 
@@ -245,7 +215,7 @@ def test_a_full_disk_is_3_wherever_the_product_goes(folder: Path) -> None:
     def full(words: Sequence[str]) -> tuple[int, str, str]:
         with Path("/dev/full").open("w") as sink:
             done = subprocess.run(
-                [sys.executable, "-m", "vmoffer", *words], cwd=folder, env=_clean(), stdout=sink,
+                [*VMOFFER, *words], cwd=folder, env=clean(), stdout=sink,
                 stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=120,
             )  # fmt: skip
         return done.returncode, "", done.stderr
@@ -260,7 +230,7 @@ def test_a_full_disk_is_3_wherever_the_product_goes(folder: Path) -> None:
         ["ci", "github", "--out", "-"],
         ["validate", "good.vhd"],
     ]
-    for call, (status, _, err) in _all(calls, full):
+    for call, (status, _, err) in each(calls, full):
         assert status == 3, (call, err)
         assert "No space left on device" in err and "Traceback" not in err and "Exception" not in err, call
 
@@ -270,7 +240,7 @@ def test_a_file_that_may_not_be_read_is_3_and_one_that_is_none_is_2(
     folder: Path, refused: tuple[str, ...], name: str, expected: int
 ) -> None:
     calls = [line.replace("X", name).split() for line in READING]
-    told = _all(calls, lambda words: _run(words, folder, wrap=refused))
+    told = each(calls, lambda words: run(words, folder, wrap=refused))
     for call, (status, out, err) in told:
         assert status == expected, (call, err)
         assert f"{name}." in out + err and "Traceback" not in err, (call, err)
@@ -279,8 +249,8 @@ def test_a_file_that_may_not_be_read_is_3_and_one_that_is_none_is_2(
 
 
 def test_an_empty_list_is_2_for_every_command_that_takes_one(folder: Path) -> None:
-    for call, (status, out, err) in _all(
-        [line.split() for line in NOTHING_GIVEN], lambda one: _run(one, folder)
+    for call, (status, out, err) in each(
+        [line.split() for line in NOTHING_GIVEN], lambda one: run(one, folder)
     ):
         assert (status, out) == (2, ""), (call, err)
         assert err.startswith("vmoffer: ") and "Traceback" not in err, (call, err)
