@@ -47,7 +47,12 @@ def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
 
 
 def _after_azure(sku: Sku, generation: Generation) -> list[Command]:
-    """The OS disk and blank disks are blobs already; filled ones are made here and sent after them."""
+    """The OS disk and blank disks are blobs already; filled ones are made here and sent after them.
+
+    Where the build leaves no VHDs there is nothing to do.
+    """
+    if not sku.makes_vhds(Builder.AZURE_ARM):
+        return []
     disks = list(sku.disks(generation))
     filled = [disk for disk in disks if disk.data and not disk.data.blank]
     blobs, attached = [], 0

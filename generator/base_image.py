@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from generator.closed import Closed, OneOf
 from generator.generation import Generation
+
+GALLERIES = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/images"
+    "/providers/Microsoft.Compute/galleries"
+)
+IMAGE_ID = (
+    r"^(/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/galleries/[^/]+/images/[^/]+"
+    r"/versions/[^/]+|/([cC]ommunity|[sS]hared)[gG]alleries/[^/]+/[iI]mages/[^/]+(/[vV]ersions/[^/]+)?)$"
+)
+NO_URL = {
+    "allowed": "marketplace, gallery or id: since 2.5 the azure plugin cannot start from a VHD blob. "
+    "Import the VHD into a gallery (az sig image-version create --os-vhd-uri …) and name that as gallery"
+}
 
 
 class MarketplaceImage(Closed):
@@ -48,10 +64,21 @@ class GalleryImage(Closed):
     )
 
 
-class AzureBase(OneOf):
-    """What an azure-arm build starts from: exactly one of marketplace, gallery, url."""
+class PurchasePlan(Closed):
+    """The purchase plan that an image was made under; a copy of the image in a gallery keeps it."""
 
-    choices = ("marketplace", "gallery", "url")
+    publisher: str = Field(description="As `az vm image show` shows it under plan", examples=["redhat"])
+    product: str = Field(description="As `az vm image show` shows it under plan", examples=["rh-rhel"])
+    name: str = Field(description="As `az vm image show` shows it under plan", examples=["rh-rhel9"])
+    promotion_code: str | None = Field(
+        None, description="A code that the image's publisher gave you", examples=["SPRING"]
+    )
+
+
+class AzureBase(OneOf):
+    """What an azure-arm build starts from: exactly one of marketplace, gallery, id."""
+
+    choices = ("marketplace", "gallery", "id")
 
     marketplace: MarketplaceImage | None = Field(
         None,
@@ -63,11 +90,48 @@ class AzureBase(OneOf):
         description="A version in an Azure Compute Gallery",
         examples=[{"resource_group": "images", "gallery": "golden", "image": "debian-12"}],
     )
-    url: str | None = Field(
+    id: str | None = Field(
         None,
-        description="A VHD blob in the build's region; without a SAS, since it is written into the project",
-        examples=["https://contoso.blob.core.windows.net/bases/debian-12.vhd"],
+        pattern=IMAGE_ID,
+        description="Resource id of an image in a gallery: yours with a version, a community one, "
+        "or one shared with you",
+        examples=[
+            f"{GALLERIES}/golden/images/debian-12/versions/1.0.0",
+            "/communityGalleries/golden-00000000/images/debian-12/versions/latest",
+            "/sharedGalleries/00000000-golden/images/debian-12/versions/latest",
+        ],
     )
+    plan: PurchasePlan | None = Field(
+        None,
+        description="The purchase plan that a gallery's image was made under; accept its terms first",
+        examples=[{"publisher": "redhat", "product": "rh-rhel", "name": "rh-rhel9"}],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_url(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "url" in data:
+            raise PydanticCustomError("withdrawn", "url, which no build can start from", NO_URL)
+        return data
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> AzureBase:
+        if self.plan and self.marketplace:
+            raise ValueError(
+                "plan is for images in galleries; for an image of the Marketplace write plan: true"
+            )
+        return self
+
+    @property
+    def id_option(self) -> str | None:
+        """The option of Packer's block shared_image_gallery that takes `id`."""
+        if self.id is None:
+            return None
+        first = self.id.split("/")[1].lower()
+        return {
+            "communitygalleries": "community_gallery_image_id",
+            "sharedgalleries": "direct_shared_gallery_image_id",
+        }.get(first, "id")
 
 
 class QemuBase(OneOf):
@@ -118,7 +182,7 @@ class Base(Closed):
     azure_arm: AzureBase | None = Field(
         None,
         alias="azure-arm",
-        description="For builds in Azure; exactly one of marketplace, gallery, url",
+        description="For builds in Azure; exactly one of marketplace, gallery, id",
         examples=[{"marketplace": {"publisher": "Debian", "offer": "debian-12", "sku": "12-gen2"}}],
     )
 

@@ -20,6 +20,7 @@ RENDERING = {
     for name in (
         "aftermath",
         "base_image",
+        "build_machine",
         "closed",
         "generation",
         "hcl",

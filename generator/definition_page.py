@@ -22,7 +22,14 @@ value are linked.
 ## A plan
 """
 # JSON Schema's names of types → ours.
-KINDS = {"string": "text", "integer": "number", "boolean": "yes/no", "array": "list", "object": "mapping"}
+KINDS = {
+    "string": "text",
+    "integer": "number",
+    "number": "number",
+    "boolean": "yes/no",
+    "array": "list",
+    "object": "mapping",
+}
 RULE = re.compile(r"\b[A-Z]{3}-[A-Z]+-\d{3}\b")
 Node = dict[str, Any]
 

@@ -46,14 +46,14 @@ def luns(sku: Sku, limits: Limits) -> Iterator[Breach]:
             fix = f"use LUNs 0 to {MAX_DATA_DISKS - 1}"
             yield Breach("DSK-DATA-001", ("data_disks", index, "lun"), f"LUN {lun}", fix)
     distinct = sorted(set(given))
-    if limits.lun_gaps or not _submits_vhds(sku):
+    if limits.lun_gaps or not submits_vhds(sku):
         return
     if distinct != list(range(len(distinct))):
         fix = "number LUNs 0, 1, 2 … without gaps"
         yield Breach("DSK-DATA-001", ("data_disks",), f"LUNs {', '.join(map(str, distinct))}", fix)
 
 
-def _submits_vhds(sku: Sku) -> bool:
+def submits_vhds(sku: Sku) -> bool:
     """Whether Partner Center gets SAS URIs, whose LUNs are in sequence; those of a gallery need not be."""
     return sku.gallery is None or getattr(sku.gallery, "vhds", True) is True  # the field comes with B
 

@@ -17,6 +17,7 @@ FieldPath = tuple[str | int, ...]
 TYPES = {
     "string": "text",
     "integer": "a whole number",
+    "number": "a number",
     "boolean": "true or false",
     "array": "a list",
     "object": "a mapping of fields",
@@ -35,6 +36,8 @@ def explain(error: ValidationError, data: Any) -> list[tuple[FieldPath, str, str
             found, allowed = "nothing", f"required: {_allowed(path)}"
         elif kind == "extra_forbidden":
             found, allowed = "an unknown key", _keys(path)
+        elif kind == "withdrawn":  # a field that was there once; its value may be a secret
+            found, allowed = detail["msg"], str(detail["ctx"]["allowed"])
         elif kind == "value_error":
             found, allowed = "a contradiction", str(detail["ctx"]["error"])
         else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from generator.errors import Unusable
@@ -25,7 +27,7 @@ class Hcl(str):
 
 
 def hcl(value: Any) -> Hcl:
-    """`value` as an HCL expression: text, numbers, booleans, None, lists and mappings of those.
+    """`value` as an HCL expression: text, finite numbers, booleans, None, lists and mappings of those.
 
     Raises `Unusable` for text that UTF-8 cannot carry and TypeError for any other type.
     """
@@ -37,6 +39,8 @@ def hcl(value: Any) -> Hcl:
         return Hcl("true" if value else "false")
     if isinstance(value, int):
         return Hcl(str(value))
+    if isinstance(value, float) and math.isfinite(value):
+        return Hcl(f"{Decimal(repr(value)):f}")
     if isinstance(value, str):
         return Hcl(f'"{_quoted(value)}"')
     if isinstance(value, list | tuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -17,8 +17,14 @@ from generator.hcl_values import first_unknown
 from generator.marketplace import System, find, systems
 from generator.packer_template import Template
 
-BLOCKS = ("shared_image_gallery", "shared_image_gallery_destination", "plan_info")
+BLOCKS = ("shared_image_gallery", "shared_image_gallery_destination", "plan_info", "spot")
 CACHING = {"none": "none", "readonly": "read-only", "readwrite": "read-write"}
+# Options whose value is written another way in a definition.
+REWRITTEN: dict[str, Callable[[str], str]] = {
+    "disk_caching_type": lambda value: CACHING.get(value.lower(), value),
+    "shared_gallery_image_version_end_of_life_date": lambda value: value[:10],
+    "spot.eviction_policy": str.lower,
+}
 GENERATIONS = {Generation.ARM64: "arm64|aarch64", Generation.GEN2: "gen-?2|-g2|gensecond"}
 
 
@@ -79,9 +85,8 @@ def carry(found: Import, block: Block, system: str | None) -> None:
             target = table["carried"][name]
             value = found.value(owner, attribute, f"write {target} yourself")
             if value not in (None, ""):
-                found.put(
-                    target, CACHING.get(str(value).lower(), value) if name == "disk_caching_type" else value
-                )
+                rewrite = REWRITTEN.get(name)
+                found.put(target, rewrite(str(value)) if rewrite else value)
         elif name.split(".")[0] in table["combined"]:
             values[name] = found.value(owner, attribute, "see to it yourself")
             if name in BLOCKS and values[name] is not None:
@@ -95,7 +100,8 @@ def carry(found: Import, block: Block, system: str | None) -> None:
             todo = table["listed"].get(inner.kind, "a definition has no field for it")
             found.leave(inner, inner.line, " ".join([inner.kind, *inner.labels]), todo)
     _disks(found, block, values)
-    _regions(found, block)
+    _gallery(found, block)
+    _tags(found, block)
     _system(found, block, values, system)
     _plan(found, block, values)
     _security(found, block, values)
@@ -134,15 +140,51 @@ def _disks(found: Import, block: Block, values: dict[str, Any]) -> None:
         )
 
 
-def _regions(found: Import, block: Block) -> None:
-    regions = []
-    for destination in block.of("shared_image_gallery_destination"):
+def _gallery(found: Import, block: Block) -> None:
+    """Where a version goes, and how many copies of it; a gallery that nothing is published to is none."""
+    destinations = list(block.of("shared_image_gallery_destination"))
+    if not destinations and "name" not in found.data.get("gallery", {}):
+        if found.data.pop("gallery", None):
+            found.leave(
+                block,
+                block.line,
+                "gallery",
+                "no gallery to publish to: options about its versions are left out",
+            )
+        return
+    regions, replicas = [], set()
+    for destination in destinations:
         for region in destination.of("target_region"):
-            name = region.attributes.get("name")
+            name, count = region.attributes.get("name"), region.attributes.get("replicas")
             value = found.value(region, name, "write gallery.regions yourself") if name else None
             regions += [value] if value else []
+            replicas.add(found.value(region, count, "write gallery.replicas yourself") if count else 1)
+            for other in set(region.attributes) - {"name", "replicas"}:
+                found.leave(
+                    region,
+                    region.attributes[other].line,
+                    f"target_region.{other}",
+                    "a definition has no field for it",
+                )
     if regions:
         found.put("gallery.regions", regions)
+    if len(replicas) == 1 and (copies := replicas.pop()) not in (None, 1):
+        found.put("gallery.replicas", copies)
+    elif len(replicas) > 1:
+        todo = "a definition has one number for all regions: write gallery.replicas yourself"
+        found.leave(block, block.line, "target_region.replicas", todo)
+    if "storage_account" not in block.attributes:
+        found.put("gallery.vhds", False)
+
+
+def _tags(found: Import, block: Block) -> None:
+    """Blocks of one tag each; those of `azure_tags` are carried over as they are."""
+    for tag in block.of("azure_tag"):
+        name, value = (tag.attributes.get(key) for key in ("name", "value"))
+        if name and value:
+            key, text = (found.value(tag, one, "write build.tags yourself") for one in (name, value))
+            if key and isinstance(text, str):
+                found.data.setdefault("build", {}).setdefault("tags", {})[key] = text
 
 
 def _system(found: Import, block: Block, values: dict[str, Any], name: str | None) -> None:
@@ -194,21 +236,26 @@ def _known(words: list[str]) -> tuple[System | None, Generation | None]:
 
 
 def _plan(found: Import, block: Block, values: dict[str, Any]) -> None:
-    """A purchase plan is the image's own, or none that a build of this image could have."""
-    image = found.data.get("base", {}).get("azure-arm", {}).get("marketplace")
+    """A purchase plan is the image's own, or that which an image in a gallery was made under."""
+    base = found.data.get("base", {}).get("azure-arm", {})
+    image = base.get("marketplace")
     for plan in block.of("plan_info"):
         said = [values.get(f"plan_info.{name}") for name in ("plan_publisher", "plan_product", "plan_name")]
         if image and said == [image.get(name) for name in ("publisher", "offer", "sku")]:
             image["plan"] = True
+        elif not image and base and all(said):
+            base["plan"] = dict(zip(("publisher", "product", "name"), said, strict=True))
+            if code := values.get("plan_info.plan_promotion_code"):
+                base["plan"]["promotion_code"] = code
         else:
-            todo = "not the plan of the base image; a definition has a plan for Marketplace images only"
+            todo = "not the plan of the base image; a Marketplace image has its own plan or none"
             found.leave(plan, plan.line, "plan_info", todo)
 
 
 def missing(data: dict[str, Any]) -> Iterable[str]:
     """What no definition can do without, and the template did not say."""
     if not data.get("base", {}).get("azure-arm"):
-        yield "base: the image to start from (image_publisher …, image_url or shared_image_gallery)"
+        yield "base: the image to start from (image_publisher … or shared_image_gallery)"
 
 
 @cache

@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import Field
 
 from generator.base_image import Base
+from generator.build_machine import BuildMachine
 from generator.closed import Closed as Closed
 from generator.generation import Generation as Generation
 from generator.image import DataDisk as DataDisk
@@ -27,7 +28,7 @@ from generator.image import OperatingSystem, OsDisk
 from generator.image import Step as Step
 from generator.listing import Listing
 from generator.offer import Offer, Plan, Port, Properties
-from generator.places import BuildMachine, Gallery
+from generator.places import Gallery
 from generator.places import Storage as Storage
 from generator.waive import Waive
 
@@ -133,7 +134,7 @@ class Sku(Closed):
     )
     gallery: Gallery | None = Field(
         None,
-        description="An Azure Compute Gallery that gets the version as well; azure-arm only",
+        description="Azure Compute Gallery that gets the version, beside the VHDs or alone; azure-arm only",
         examples=[{"resource_group": "images", "name": "marketplace", "image": "shop-basic"}],
     )
     waive: list[Waive] = Field(
@@ -164,6 +165,12 @@ class Sku(Closed):
         yield Disk("os", None, self.os_disk.size_gib, f"{stem}-os.vhd")
         for data in sorted(self.data_disks, key=lambda disk: disk.lun):
             yield Disk("data", data.lun, data.size_gib, f"{stem}-data-{data.lun}.vhd", data)
+
+    def makes_vhds(self, builder: Builder) -> bool:
+        """Whether a build leaves VHDs; else there is no storage account to ask for and no SAS to make."""
+        if builder is Builder.QEMU:
+            return True
+        return not self.build.trial and (self.gallery is None or self.gallery.vhds)
 
     @property
     def size_variables(self) -> dict[Generation, str]:

@@ -52,11 +52,18 @@ def prepare(definition: Definition, builder: Builder, folder: Path) -> Project:
     """
     refuse(definition.sku, builder)
     steps = provisioning(definition, builder)
-    out = folder.parent.parent.as_posix()
-    text = render(definition.sku, builder, steps.provisioners, root=definition.root, out=out)
+    text = render(definition.sku, builder, steps.provisioners, base_file=_base_file(definition, folder))
     files: dict[str, str | Path] = {**text, **steps.files}
     files[LIST] = "".join(f"{name}\n" for name in sorted(files))
     return Project(folder, files)
+
+
+def _base_file(definition: Definition, folder: Path) -> str | None:
+    """The file that a qemu build starts from, from the project's folder: the same on every machine."""
+    base = definition.sku.base.qemu
+    return (
+        Path(os.path.relpath(definition.root / base.file, folder)).as_posix() if base and base.file else None
+    )
 
 
 def write(definition: Definition, builder: Builder, folder: Path) -> list[Path]:

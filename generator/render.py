@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generator.aftermath import commands
@@ -21,27 +20,27 @@ AZURE_CACHING = {"none": "None", "read-only": "ReadOnly", "read-write": "ReadWri
 
 
 def render(
-    sku: Sku, builder: Builder, provisioners: list[Provisioner], *, root: Path, out: str
+    sku: Sku, builder: Builder, provisioners: list[Provisioner], *, base_file: str | None = None
 ) -> dict[str, str]:
     """File name → text of the `.pkr.hcl` files.
 
-    `root` is where the definition's relative paths start, `out` the default of the variable of the same
-    name: the folder of results. Raises `Unusable` for what the builder cannot make.
+    `base_file` is the base image that is a file of the definition's, from the project's folder. Raises
+    `Unusable` for what the builder cannot make.
     """
     refuse(sku, builder)
     blank = sorted((disk for disk in sku.data_disks if disk.blank), key=lambda disk: disk.lun)
     context = {
         "sku": sku,
         "builder": builder,
-        "out": out,
         "provisioners": provisioners,
-        "base_file": str(root / sku.base.qemu.file) if sku.base.qemu and sku.base.qemu.file else None,
+        "base_file": base_file,
         "blank": blank,
         "blank_sizes": [f"{disk.size_gib}G" for disk in blank],
         "gallery_image": {g: gallery_image(sku, g) for g in sku.generations},
         "commands": {g: commands(sku, builder, g) for g in sku.generations},
         "os_disk": {g: next(sku.disks(g)).filename.removesuffix(".vhd") for g in sku.generations},
         "vm_size": {name: sku.build.vm_sizes(g)[0] for g, name in sku.size_variables.items()},
+        "regions": [region.lower().replace(" ", "") for region in sku.gallery.regions] if sku.gallery else [],
         "caching": AZURE_CACHING[sku.os_disk.caching],
     }
     environment = _environment()

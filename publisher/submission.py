@@ -18,14 +18,16 @@ def check(document: dict[str, Any]) -> Outcome:
 
     Partner Center answers `DataDisk- InvalidUrl` to LUNs that are out of sequence.
     """
-    rule, problems = catalogue.find(RULE), list(_problems(document["disks"]))
+    grader = "guide-2015" if document.get("profile") == "guide-2015" else "policy"
+    rule = catalogue.find(RULE)
+    problems = list(_problems(document["disks"], gaps=rule.graders[grader]["gaps"]))
     status = Status.FAIL if problems else Status.PASS
     evidence = "; ".join(problems) or f"an OS disk and {len(document['disks']) - 1} data disks in sequence"
     fix = rule.fix_for("any") if problems else ""
     return Outcome(RULE, status, rule.severity, tuple(rule.graders), evidence, fix, "all disks together")
 
 
-def _problems(disks: list[dict[str, Any]]) -> Iterator[str]:
+def _problems(disks: list[dict[str, Any]], *, gaps: bool) -> Iterator[str]:
     luns = [disk.get("lun") for disk in disks]
     systems, data = luns.count(None), sorted(str(lun) for lun in luns if lun is not None)
     most = catalogue.find(RULE).limits["max_disks"]
@@ -33,8 +35,10 @@ def _problems(disks: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{systems} OS disks instead of one"
     if len(data) > most:
         yield f"{len(data)} data disks, and at most {most} are taken"
-    if data != sorted(str(lun) for lun in range(len(data))):
+    if not gaps and data != sorted(str(lun) for lun in range(len(data))):
         yield f"LUNs {', '.join(data)} instead of 0 to {len(data) - 1} without gaps"
+    if gaps and (len(set(data)) < len(data) or not set(data) <= {str(lun) for lun in range(most)}):
+        yield f"LUNs {', '.join(data)}: each disk has its own, 0 to {most - 1}"
     blobs = Counter(parse(disk["uri"]).shown for disk in disks)
     for blob, count in blobs.items():
         if count > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 READ_LIMIT = 1 << 20  # bytes; configuration files are far below, and a bomb is not worth reading
 WALK_LIMIT = 20_000  # entries
+MASK_LINKS = 8  # one behind the other, on the way to /dev/null
 
 
 class Undecidable(Exception):
@@ -99,6 +101,18 @@ class Guest(Protocol):
 def exists(guest: Guest, path: str) -> bool:
     """Whether `path` leads to something, links followed."""
     return guest.stat(path) is not None
+
+
+def masked(guest: Guest, path: str) -> bool:
+    """Whether `path` is a link that ends at /dev/null: how configuration and units are switched off."""
+    for _ in range(MASK_LINKS):
+        target = guest.readlink(path)
+        if target is None:
+            return False
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+        if path == "/dev/null":
+            return True
+    return False
 
 
 def text(guest: Guest, path: str, limit: int = READ_LIMIT) -> str | None:

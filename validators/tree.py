@@ -8,6 +8,7 @@ from typing import Protocol
 
 from validators.guest import READ_LIMIT, Kind, Registry, Stat, Undecidable
 
+NULL = "/dev/null"
 MAX_LINKS = 40  # what Linux itself allows in one path
 MAX_PATH = 4096  # bytes, likewise
 MAX_MATCHES = 10_000
@@ -126,7 +127,9 @@ class Tree:
     def _resolve(self, path: str, follow: bool) -> str | None:
         """The path without links, or None if a part of it does not exist.
 
-        `..` at the top stays at the top, as the kernel does it, so no link leads out of the guest.
+        `..` at the top stays at the top, as the kernel does it, so no link leads out of the guest. A link
+        to /dev/null leads to nothing: that is how configuration, rules of udev and units are masked, and
+        whether the image holds the device node makes no difference.
         """
         if len(path) > MAX_PATH:
             raise Undecidable(f"a path of {len(path)} characters; at most {MAX_PATH} are followed")
@@ -156,7 +159,8 @@ class Tree:
             if waiting and facts.kind is not Kind.DIRECTORY:
                 return None
             done.append(part)
-        return ROOT + "/".join(done)
+        real = ROOT + "/".join(done)
+        return None if links and follow and real == NULL else real
 
     def _lstat(self, real: str) -> Stat | None:
         if real not in self._stats:

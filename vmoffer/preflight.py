@@ -14,6 +14,7 @@ from vmoffer.target import OWN_STORE
 if TYPE_CHECKING:
     from generator.catalogue import Definition
 
+INBOUND = ("VMOFFER_ALLOWED_INBOUND", "PKR_VAR_allowed_inbound")
 SIGN = (
     "AZURE_STORAGE_KEY=$(az storage account keys list --account-name {account} --query '[0].value' "
     "--output tsv); or --no-publish"
@@ -36,12 +37,13 @@ def _azure(definition: Definition, publish: bool, env: Mapping[str, str]) -> Non
     from vmoffer.azure import cloud, sign_in
 
     storage, where = definition.sku.storage, str(definition.path)
-    account = storage.account or env.get("PKR_VAR_storage_account")
-    if not account and not definition.sku.gallery:
+    sku, vhds = definition.sku, definition.sku.makes_vhds(Builder.AZURE_ARM)
+    account = (storage.account or env.get("PKR_VAR_storage_account")) if vhds else None
+    if not account and vhds:
         raise Unusable(
             "azure-arm has nowhere to put the image: the definition names no storage account",
             where=where,
-            hint="storage: {account: NAME, resource_group: NAME}",
+            hint="storage: {account: NAME, resource_group: NAME}, or gallery: {…, vhds: false}",
         )
     if account and not (storage.resource_group or env.get("PKR_VAR_resource_group_name")):
         raise Unusable(
@@ -54,6 +56,12 @@ def _azure(definition: Definition, publish: bool, env: Mapping[str, str]) -> Non
     sign_in.choose(env)
     if not env.get(cloud.METADATA_HOST):
         cloud.chosen(env)
+    if not (sku.build.network or sku.build.allowed_inbound or any(env.get(name) for name in INBOUND)):
+        raise Unusable(
+            "no address is named that Packer connects from: the machine would be open to the whole internet",
+            where=where,
+            hint="VMOFFER_ALLOWED_INBOUND=203.0.113.7, or build: {allowed_inbound: [203.0.113.7]}",
+        )
     if publish and account:
         _signing(storage.container, account, env)
 

@@ -152,6 +152,8 @@ def run_packer(packer: Packer) -> Run:
     def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         names = ("SUBSCRIPTION_ID", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")
         env = {**os.environ, **packer.env, **{f"ARM_{name}": GUID for name in names}}
+        env |= {"VMOFFER_ALLOWED_INBOUND": "203.0.113.7"}
+        env |= options.pop("env", {})
         return subprocess.run(
             [packer.path, *map(str, arguments)],
             env=env,

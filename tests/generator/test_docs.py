@@ -12,7 +12,18 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, TypeAdapter
 from ruamel.yaml import YAML
 
-from generator import base_image, definition_page, image, listing, model, offer, places, schema, waive
+from generator import (
+    base_image,
+    build_machine,
+    definition_page,
+    image,
+    listing,
+    model,
+    offer,
+    places,
+    schema,
+    waive,
+)
 from generator.model import Sku
 
 ROOT = Path(__file__).parent.parent.parent
@@ -39,7 +50,7 @@ def _fields(node: dict[str, Any], path: str = "") -> Iterator[str]:
 
 
 def _class(name: str) -> type[BaseModel]:
-    for module in (model, base_image, image, listing, offer, places, waive):
+    for module in (model, base_image, build_machine, image, listing, offer, places, waive):
         if found := vars(module).get(name):
             assert issubclass(found, BaseModel)
             return found

@@ -75,7 +75,7 @@ def test_a_linux_template_becomes_a_definition_that_generates(
     assert config.file is not None and config.file.source == "../../packer/ubuntu/scripts/shop.conf"
     assert install.script == "../../packer/ubuntu/scripts/install.sh"
     assert "ubuntu.pkr.hcl:83: provisioner shell: ./scripts/missing.sh is not there" in said
-    assert "ubuntu.pkr.hcl:57: azure_tags" in said
+    assert sku.build.tags == {"team": "shop"}
     assert "waagent -deprovision left out" in said
     assert "inline_shebang" not in said and "execute_command" not in said
     assert run(["lint", "shop/web"]) == 0
@@ -118,7 +118,10 @@ def test_a_gallery_template_keeps_disks_and_where_it_publishes_to(capsys: pytest
     assert [(disk.lun, disk.size_gib) for disk in sku.data_disks] == [(0, 32), (1, 128)]
     assert (sku.os_disk.caching, sku.properties.nvme) == ("read-only", True)
     assert sku.gallery is not None and sku.gallery.regions == ["westeurope", "northeurope"]
-    assert "13: plan_info" in said and "provisioner ansible" in said and "46: shell: inline_shebang" in said
+    plan = sku.base.azure_arm.plan
+    assert plan is not None and (plan.publisher, plan.product, plan.name) == ("redhat", "rhel", "rhel-9")
+    assert not sku.gallery.vhds, "the template names no storage account"
+    assert "provisioner ansible" in said and "46: shell: inline_shebang" in said
     assert "operating system" not in said
     assert run(["lint", "shop/db"]) == 0
     assert run(["generate", "shop/db"]) == 0
@@ -236,7 +239,6 @@ def test_a_template_without_a_base_that_we_know_says_so(capsys: pytest.CaptureFi
     assert "base: the image to start from" in said
     for option in (
         "custom_managed_image_name",
-        "spot",
         "user_data_file",
         "client_secret",
     ):
@@ -247,6 +249,7 @@ def test_a_template_without_a_base_that_we_know_says_so(capsys: pytest.CaptureFi
 def test_a_network_of_the_publishers_own_is_carried_over(capsys: pytest.CaptureFixture[str]) -> None:
     take(capsys, "packer/network", "shop/private", status=1)
     data = YAML(typ="safe").load(Path("skus/shop/private.yaml").read_text())
+    assert data["build"]["spot"] == {"eviction": "delete"}
     assert data["build"]["network"] == {
         "name": "build",
         "subnet": "packer",

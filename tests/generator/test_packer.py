@@ -37,17 +37,22 @@ DEFINITIONS = [(one, builder) for one in catalogue.all(ROOT / "skus") for builde
 KNOWN_TO_1_4_5 = {
     "use_azure_cli_auth", "subscription_id", "tenant_id", "client_id", "client_secret", "client_cert_path",
     "client_jwt", "os_type",
-    "image_publisher", "image_offer", "image_sku", "image_version", "image_url", "shared_image_gallery",
+    "image_publisher", "image_offer", "image_sku", "image_version", "shared_image_gallery",
     "location", "vm_size", "os_disk_size_gb", "disk_caching_type", "disk_additional_size", "storage_account",
     "resource_group_name", "capture_container_name", "temp_os_disk_name", "polling_duration_timeout",
     "secure_boot_enabled", "vtpm_enabled", "shared_image_gallery_timeout", "shared_image_gallery_destination",
     "communicator", "ssh_username", "ssh_timeout", "winrm_username", "winrm_use_ssl", "winrm_insecure",
     "winrm_timeout", "plan_info", "virtual_network_resource_group_name", "virtual_network_name",
-    "virtual_network_subnet_name", "private_virtual_network_with_public_ip",
+    "virtual_network_subnet_name", "private_virtual_network_with_public_ip", "cloud_environment_name",
+    "build_resource_group_name", "build_key_vault_name", "allowed_inbound_ip_addresses", "azure_tags", "spot",
+    "user_assigned_managed_identities", "skip_create_image",
+    "shared_gallery_image_version_exclude_from_latest", "shared_gallery_image_version_end_of_life_date",
 }  # fmt: skip
 # … and those that came later, with the release that brought them (2: some 2.x before 2.6).
 CAME_LATER = {
     "client_cert_password": "2",
+    "winrm_expiration_time": "2",
+    "skip_create_build_key_vault": "2.3.0",
     "oidc_request_url": "2",
     "oidc_request_token": "2",
     "security_type": "2",
@@ -55,8 +60,9 @@ CAME_LATER = {
     "disk_controller_type": "2.6.0",
     "disk_additional_luns": "2.6.3",
 }
+BY_ID = {"id", "community_gallery_image_id", "direct_shared_gallery_image_id"}
 GALLERY = {"subscription", "resource_group", "gallery_name", "image_name", "image_version"}
-DESTINATION = {*GALLERY, "storage_account_type", "target_region"}  # target_region came with 2
+DESTINATION = {*GALLERY, "storage_account_type", "dynamic"}  # target_region came with 2
 
 VHD = ["storage_account", "resource_group_name", "capture_container_name", "capture_name_prefix"]
 
@@ -84,8 +90,9 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _options(builder: Builder, key: Path) -> list[str]:
-    given = [*VARIABLES[builder], *([f"ssh_private_key_file={key}"] if builder is Builder.QEMU else [])]
+def _options(builder: Builder, key: Path, vhds: bool = True) -> list[str]:
+    given = VARIABLES[builder] if vhds else []
+    given = [*given, *([f"ssh_private_key_file={key}"] if builder is Builder.QEMU else [])]
     return [f"-var={one}" for one in given]
 
 
@@ -102,7 +109,7 @@ def _lower(folder: Path, output: str) -> None:
         "plugins.pkr.hcl": [(re.escape(CONSTRAINTS["azure"]), ">= 1.4.5")],
         "source.pkr.hcl": [
             *((rf"^ *{name} *= .*\n", "") for name in CAME_LATER),
-            (r"^ *target_region \{\n.*\n *\}\n", ""),
+            (r'^ *dynamic "target_region" \{\n(.*\n)*?    \}\n', ""),
             # Before 2.5.0 an image was a VHD or went to a gallery, and a VHD needed a prefix.
             *((rf"^ *{name} *= .*\n", "") for name in VHD if output == "gallery"),
             *(
@@ -240,7 +247,8 @@ def test_what_import_makes_of_a_template_is_valid(
     if _is_old(packer):  # which makes no VHD of what comes from a gallery
         _lower(folder, "gallery" if sku.gallery else "vhd")
     _without_updates(folder)
-    valid = run_packer("validate", *_options(Builder.AZURE_ARM, tmp_path), folder, cwd=tmp_path)
+    options = _options(Builder.AZURE_ARM, tmp_path, sku.makes_vhds(Builder.AZURE_ARM))
+    valid = run_packer("validate", *options, folder, cwd=tmp_path)
     assert valid.returncode == 0, valid.stdout + valid.stderr
 
 
@@ -256,10 +264,11 @@ def test_every_azure_option_is_one_the_plugin_knows() -> None:
             for body in block["azure-arm"].values():
                 used |= set(body)
                 for inner in body.get("shared_image_gallery", []):
-                    assert set(inner) <= GALLERY
+                    assert set(inner) <= GALLERY or set(inner) < BY_ID
                 for inner in body.get("shared_image_gallery_destination", []):
                     assert set(inner) <= DESTINATION
-                    assert all(set(region) == {"name"} for region in inner["target_region"])
+                    (region,) = (one["target_region"] for one in inner["dynamic"])
+                    assert set(region["content"][0]) == {"name", "replicas"}
     assert used <= KNOWN_TO_1_4_5 | set(CAME_LATER)
     unused = (KNOWN_TO_1_4_5 | set(CAME_LATER)) - used
     assert not unused, "the golden files should show every option that the template can write"

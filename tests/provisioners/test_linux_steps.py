@@ -241,6 +241,18 @@ def test_sshd_interval_stands_first_and_drop_ins_agree(tree: Path, run_step: Run
         assert file.read_text() == "ClientAliveInterval 180\n"
 
 
+def test_what_stands_under_match_all_does_not_win_over_the_interval(tree: Path, run_step: Run) -> None:
+    main = tree / "etc/ssh/sshd_config"
+    blocks = (
+        "Match User git\n  ClientAliveInterval 60\nMatch all # again\nClientAliveInterval 600\nUseDNS no\n"
+    )
+    main.write_text(f"{main.read_text()}{blocks}")
+    run_step(tree, "sshd")
+    assert read(tree, "etc/ssh/sshd_config").endswith(
+        "Match User git\n  ClientAliveInterval 60\nMatch all # again\nUseDNS no\n"
+    )
+
+
 def test_sudo_asks_for_the_callers_password_and_the_file_keeps_its_mode(tree: Path, run_step: Run) -> None:
     run_step(tree, "sudoers")
     assert "# Defaults targetpw" in read(tree, "etc/sudoers").splitlines()

@@ -227,6 +227,19 @@ def test_the_disks_of_an_image_are_judged_together(luns: list[Any], evidence: st
     assert evidence in outcome.evidence
 
 
+@pytest.mark.parametrize(
+    ("luns", "good"), [([None, 1, 5], True), ([None, 1, 1], False), ([None, 16], False), ([None, "x"], False)]
+)
+def test_the_guide_of_2015_lets_a_data_disk_have_any_lun(luns: list[Any], good: bool) -> None:
+    disks = [
+        {"lun": lun, "uri": uri(f"https://a.blob.core.windows.net/vhds/{n}.vhd")}
+        for n, lun in enumerate(luns)
+    ]
+    found = submission.check({"disks": disks, "profile": "guide-2015"})
+    assert found.status is (Status.PASS if good else Status.FAIL)
+    assert submission.check({"disks": disks}).status is Status.FAIL
+
+
 def test_one_blob_for_two_disks_is_found_without_showing_its_signature() -> None:
     disks = [{"lun": None, "uri": uri()}, {"lun": 0, "uri": uri(sp="r")}]
     outcome = submission.check({"disks": disks})

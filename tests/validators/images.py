@@ -252,6 +252,8 @@ def debian() -> dict[str, Content_]:
         ),
         "/etc/cloud/cloud.cfg": "users:\n - default\ndisable_root: true\n",
         "/etc/cloud/cloud.cfg.d/91-azure_datasource.cfg": "datasource_list: [ Azure ]\n",
+        "/usr/sbin/ifup": b"",
+        "/usr/sbin/ifdown": b"",
         "/etc/network/interfaces": "auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n",
         "/etc/apt/sources.list": "deb http://deb.debian.org/debian bookworm main\n",
         "/etc/chrony/chrony.conf": "refclock PHC /dev/ptp_hyperv poll 3 dpoll -2 offset 0 stratum 2\n",

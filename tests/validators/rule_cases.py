@@ -155,7 +155,10 @@ DATA = {"role": "data", "name": "debian-12-1.0.0-gen2-data-0.vhd", "system": Non
 SYSTEM = "/etc/systemd/system"
 SWAPS = f"{SYSTEM}/swap.target.wants"
 WANTS = f"{SYSTEM}/multi-user.target.wants"
-NM = {"/usr/lib/systemd/system/NetworkManager.service": "", f"{WANTS}/NetworkManager.service": Link("x")}
+NM = {
+    "/usr/lib/systemd/system/NetworkManager.service": "[Unit]\n",
+    f"{WANTS}/NetworkManager.service": Link("x"),
+}
 NO_CLOUD_INIT: dict[str, Content_] = {"/usr/bin/cloud-init": None}
 RAW = {"kind": "raw", "footer": None, "footer_bytes": 0}
 BROKEN = replace(make_footer(30 * GIB), checksum=1)
@@ -255,7 +258,9 @@ ROWS = [
     Row("DSK-FS-001", "warn", line("root=", add="root=/dev/vda1"), evidence="root=/dev/vda1"),
     Row("DSK-DATA-001", "pass", sku={}),
     Row("DSK-DATA-001", "fail", sku=DISK_0, evidence="debian-12-1.0.0-gen2-data-0.vhd"),
-    Row("DSK-DATA-001", "fail", sku={"data_disks": [{"lun": 1, "size_gib": 4}]}, evidence="LUN"),
+    Row("DSK-DATA-001", "fail", sku={"data_disks": [{"lun": 1, "size_gib": 4}]}, evidence="without gaps"),
+    Row("DSK-DATA-001", "fail", sku={"data_disks": [{"lun": 1, "size_gib": 4}]}, profile="guide-2015", evidence="missing: "),
+    Row("DSK-DATA-001", "fail", sku={"data_disks": [{"lun": 16, "size_gib": 4}]}, profile="guide-2015", evidence="below 16"),
     Row("DSK-DATA-001", "undecidable", disk={"name": "base.raw"}, sku=DISK_0),
     Row("DSK-BLOB-002", "pass"),
     Row("DSK-BLOB-002", "fail", disk={"name": "my disk.vhd"}),
@@ -528,6 +533,22 @@ ROWS = [
     Row("LNX-NET-008", "warn", {"/etc/nftables.conf": "chain input { policy drop; }\n", f"{WANTS}/nftables.service": Link("x")}),
     Row("LNX-NET-008", "pass", {"/etc/nftables.conf": "chain input { policy drop; }\n"}),
     Row("LNX-NET-008", "warn", {"/usr/sbin/nft": None}, profile="guide-2015"),
+    Row("LNX-NET-009", "skip", {"/usr/sbin/ifup": None}, evidence="only the guide"),
+    Row("LNX-NET-009", "pass", profile="guide-2015"),
+    Row("LNX-NET-009", "warn", {"/usr/sbin/ifdown": None}, profile="guide-2015", evidence="missing: ifdown"),
+    Row("LNX-NET-010", "skip", {"/etc/sysconfig/network-scripts/ifcfg-eth0": "IPV6INIT=yes\n"}, evidence="only the guide"),
+    Row("LNX-NET-010", "pass", {"/etc/sysconfig/network-scripts/ifcfg-eth0": "IPV6INIT=no\n"}, profile="guide-2015"),
+    Row("LNX-NET-010", "warn", {"/etc/sysconfig/network-scripts/ifcfg-eth0": "IPV6INIT=yes\n"}, profile="guide-2015", evidence="IPV6INIT=yes in /etc/sysconfig"),
+    Row("LNX-NET-010", "warn", {"/etc/network/interfaces": "auto eth0\niface eth0 inet dhcp\niface eth0 inet6 auto\n"}, profile="guide-2015", evidence="iface eth0 inet6 auto"),
+    Row("LNX-NET-010", "pass", {"/etc/network/interfaces": "iface lo inet6 loopback\n"}, profile="guide-2015"),
+    Row("LNX-NET-010", "warn", {"/etc/netplan/50.yaml": "network: {ethernets: {eth0: {dhcp4: true, dhcp6: true}}}\n"}, profile="guide-2015", evidence="dhcp6"),
+    Row("LNX-NET-010", "warn", {"/etc/netplan/50.yaml": "network: {ethernets: {eth0: {addresses: ['fd00::4/64']}}}\n"}, profile="guide-2015", evidence="fd00::4"),
+    Row("LNX-NET-010", "warn", {"/etc/systemd/network/a.network": "[Network]\nDHCP=yes\n"}, profile="guide-2015", evidence="DHCP=yes"),
+    Row("LNX-NET-010", "pass", {"/etc/systemd/network/a.network": "[Network]\nDHCP=ipv4\n"}, profile="guide-2015"),
+    Row("LNX-NET-010", "warn", {"/etc/NetworkManager/system-connections/a": "[connection]\ntype=ethernet\n[ipv6]\nmethod=auto\n"}, profile="guide-2015", evidence="method=auto"),
+    Row("LNX-NET-010", "pass", {"/etc/NetworkManager/system-connections/a": "[ipv6]\nmethod=ignore\n"}, profile="guide-2015"),
+    Row("LNX-NET-010", "pass", {"/etc/systemd/network/a.network": "[Network]\nDHCP=yes\n", "/etc/sysctl.d/9.conf": "net.ipv6.conf.all.disable_ipv6 = 1\n"}, profile="guide-2015", evidence="disables it"),
+    Row("LNX-NET-010", "pass", {"/etc/systemd/network/a.network": "[Network]\nDHCP=yes\n", **line(add="ipv6.disable=1")}, profile="guide-2015", evidence="ipv6.disable=1"),
     Row("LNX-DHCP-001", "pass"),
     Row("LNX-DHCP-001", "warn", {"/etc/dhcp/dhclient.conf": "#timeout 300;\n"}),
     Row("LNX-DHCP-001", "warn", {"/etc/dhcp/dhclient.conf": "timeout 60;\n"}),
@@ -650,7 +671,8 @@ ROWS = [
     # --- identity --------------------------------------------------------------------------------------
     Row("LNX-ID-001", "pass"),
     Row("LNX-ID-001", "fail", {"/etc/machine-id": "0123456789abcdef0123456789abcdef\n"}),
-    Row("LNX-ID-001", "fail", {"/etc/hostname": "packer-debian\n"}, evidence="packer-debian"),
+    Row("LNX-ID-001", "warn", {"/etc/hostname": "packer-debian\n"}, evidence="packer-debian"),
+    Row("LNX-ID-001", "fail", {"/etc/hostname": "vendor-2015\n"}, profile="guide-2015", evidence="vendor-2015"),
     Row("LNX-ID-001", "fail", {"/var/lib/cloud/instances/i-1/sem": ""}),
     Row("LNX-ID-001", "fail", {"/var/lib/waagent/ovf-env.xml": "<x/>"}),
     # --- promises of the plan --------------------------------------------------------------------------

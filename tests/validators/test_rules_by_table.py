@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from access_cases import ACCESS_ROWS
 from images import decide, os_disk, sku
 from rule_cases import ROWS, Row
 from windows_cases import DOCUMENT, WINDOWS_ROWS, WindowsRow
@@ -12,7 +13,7 @@ from validators import engine
 from validators.catalogue import rules
 from validators.outcome import Status
 
-ALL_ROWS: list[Row | WindowsRow] = [*ROWS, *WINDOWS_ROWS]
+ALL_ROWS: list[Row | WindowsRow] = [*ROWS, *ACCESS_ROWS, *WINDOWS_ROWS]
 
 
 @pytest.mark.parametrize("row", ALL_ROWS, ids=lambda row: f"{row.rule}-{row.status}")

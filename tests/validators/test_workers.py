@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -12,9 +13,12 @@ import pytest
 
 from validators import engine, workers
 from validators.check import CHECKS, Answer, Case, met
+from validators.disk import Disk, Role
 from validators.engine import Judgement
 from validators.footer import make_footer
+from validators.guest import Undecidable
 from validators.outcome import Outcome, Status
+from validators.reports import document
 
 MIB = 1 << 20
 FIRST, SECOND = "DSK-FMT-001", "DSK-FMT-002"
@@ -105,6 +109,109 @@ def test_a_disk_that_cannot_even_be_opened_is_judged_as_the_os_disk(
     found = {outcome.rule: outcome for outcome in judgement.outcomes}
     assert found["LNX-SSH-001"].status is Status.UNDECIDABLE and "SIGKILL" in found["LNX-SSH-001"].evidence
     assert found[FIRST].status is Status.PASS  # the file itself can still be judged
+
+
+def status(judgement: Judgement) -> int:
+    return document.exit_status(document.build(judgement))
+
+
+@pytest.mark.parametrize("role", ["os", "data", None])
+def test_a_reader_that_is_killed_at_every_start_is_never_a_pass_and_a_fault_of_ours(
+    role: Role | None, blank: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """K1: nearly all rules were undecidable, the verdict was pass and the exit status 0."""
+    starts = tmp_path / "starts"
+
+    def broken(path: Path) -> None:
+        with starts.open("a") as file:
+            file.write(".")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("validators.worker.open_disk", broken)
+    with blank.open("wb") as file:  # large enough for an OS disk
+        file.truncate(2048 * MIB)
+        file.seek(2048 * MIB)
+        file.write(make_footer(2048 * MIB).pack())
+    judgement = engine.judge([blank], role=role)
+    assert judgement.verdict == "open" and status(judgement) == 4
+    assert "SIGKILL" in judgement.unread[0].reason
+    assert len(starts.read_text()) == workers.MAX_RESTARTS + 1
+
+
+def test_a_reader_that_is_killed_once_is_started_again_and_the_disk_is_read(
+    blank: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from validators.disk import open_disk
+
+    def once(path: Path) -> Disk:
+        if not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return open_disk(path)
+
+    monkeypatch.setattr("validators.worker.open_disk", once)
+    judgement = engine.judge([blank], role="data")
+    assert (tmp_path / "killed").exists()
+    assert judgement.verdict == "pass" and judgement.unread == () and status(judgement) == 0
+
+
+def test_rules_that_kill_the_reader_until_its_restarts_are_used_up_are_a_fault_of_ours(
+    blank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.load_checks()
+    for rule in list(CHECKS):
+        monkeypatch.setitem(CHECKS, rule, dies)
+    judgement = engine.judge([blank], role="data")
+    assert judgement.verdict == "open" and status(judgement) == 4
+
+
+def test_a_disk_that_cannot_be_read_is_never_a_pass(blank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(container: object) -> None:
+        raise Undecidable("the key is missing")
+
+    monkeypatch.setattr("validators.disk.open_blocks", closed)
+    judgement = engine.judge([blank], role="data")
+    assert judgement.verdict == "open" and status(judgement) == 3
+    assert judgement.unread[0].reason == "the key is missing"
+
+
+def test_a_disk_that_does_not_open_in_time_is_never_a_pass(
+    blank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("validators.worker.open_disk", lambda path: time.sleep(600))
+    judgement = engine.judge([blank], role="data", seconds=1)
+    assert judgement.verdict == "open" and status(judgement) == 3
+
+
+@pytest.mark.parametrize("change", ["written", "replaced", "cut", "removed"])
+def test_a_disk_that_changes_while_it_is_read_is_noticed(
+    change: str, blank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changes(case: Case) -> Answer:
+        if change == "written":
+            with blank.open("r+b") as file:
+                file.write(b"x")
+        elif change == "cut":
+            os.truncate(blank, 16 * MIB)
+        elif change == "removed":
+            blank.unlink()
+        else:
+            other = blank.with_suffix(".new")
+            shutil.copy2(blank, other)
+            other.replace(blank)
+        return met("as it was")
+
+    answers(monkeypatch, FIRST, changes)
+    judgement = engine.judge([blank], role="data")
+    assert judgement.verdict == "open" and status(judgement) == 3
+    asked = [one for one in judgement.outcomes if not one.elsewhere]
+    assert {one.status for one in asked} == {Status.UNDECIDABLE}
+    assert {one.evidence for one in asked} == {judgement.unread[0].reason}
+    assert "changed while it was read" in judgement.unread[0].reason
+
+
+def test_a_disk_that_stays_as_it_is_is_not_said_to_change(blank: Path) -> None:
+    assert engine.judge([blank], role="data").unread == ()
 
 
 def test_an_endless_answer_is_cut(blank: Path, monkeypatch: pytest.MonkeyPatch) -> None:

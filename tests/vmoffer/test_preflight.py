@@ -28,6 +28,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_credentials: None) 
 
     monkeypatch.setattr(readiness, "check", never)
     monkeypatch.setattr(packer, "ensure", never)
+    monkeypatch.setenv("VMOFFER_ALLOWED_INBOUND", "203.0.113.7")
     return tmp_path / "skus/shop/basic.yaml"
 
 
@@ -115,3 +116,25 @@ def test_a_tool_that_a_local_base_image_needs_is_missed_first(
     found = doctor.locate
     monkeypatch.setattr(doctor, "locate", lambda one: None if one.name == "mmdebstrap" else found(one))
     assert "mmdebstrap" in _build("--builder", "qemu", expect=3, capsys=capsys)
+
+
+def test_a_machine_that_all_the_internet_could_reach_is_refused(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan.write_text(plan.read_text() + STORAGE)
+    for name, value in PRINCIPAL.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("VMOFFER_ALLOWED_INBOUND")
+    told = _build("--builder", "azure-arm", expect=2, capsys=capsys)
+    assert "no address is named that Packer connects from" in told and "VMOFFER_ALLOWED_INBOUND=" in told
+
+
+def test_a_gallery_alone_needs_no_storage_account(
+    plan: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan.write_text(plan.read_text() + "gallery: {resource_group: rg, name: g, image: i, vhds: false}\n")
+    for name, value in PRINCIPAL.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("VMOFFER_ALLOWED_INBOUND")
+    told = _build("--builder", "azure-arm", expect=2, capsys=capsys)
+    assert "storage" not in told and "no address is named" in told, "the next thing that is missing"

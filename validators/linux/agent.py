@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from validators.guest import Guest, Undecidable, exists, lines, text
-from validators.linux import packages
+from validators.linux import packages, systemd
 from validators.linux.versions import numbers
 
 PROGRAMS = ("/usr/sbin/waagent", "/usr/bin/waagent", "/usr/share/oem/bin/waagent", "/usr/local/sbin/waagent")
@@ -28,9 +28,31 @@ DOWNLOADS = "/var/lib/waagent/WALinuxAgent-*"
 _VERSION = re.compile(r"^AGENT_VERSION\s*=\s*['\"]([0-9.]+)", re.MULTILINE)
 
 
+NAME = "waagent"
+CONFIGURATION_OPTION = re.compile(r"[-/]*configuration-path:(/\S+)", re.IGNORECASE)
+
+
 def program(guest: Guest) -> str | None:
-    """The agent's path, or None."""
-    return next((path for path in PROGRAMS if exists(guest, path)), None)
+    """The agent's path: a usual one, or what a unit that starts at boot runs; else None."""
+    usual = next((path for path in PROGRAMS if exists(guest, path)), None)
+    if usual:
+        return usual
+    for _, words in _commands(guest):
+        for word in words:
+            if word.rpartition("/")[2] == NAME and exists(guest, word):
+                return word
+    return None
+
+
+def started_by(guest: Guest) -> str | None:
+    """What makes the agent start at boot: one of its usual units, or any that runs it; else None."""
+    return systemd.started_by(guest, *UNITS) or next((unit for unit, _ in systemd.running(guest, NAME)), None)
+
+
+def _commands(guest: Guest) -> list[tuple[str, list[str]]]:
+    """Units that run the agent, and how."""
+    usual = [(unit, words) for unit in UNITS for words in systemd.commands(guest, unit)]
+    return usual or list(systemd.running(guest, NAME))
 
 
 def version(guest: Guest) -> tuple[str, str] | None:
@@ -39,7 +61,9 @@ def version(guest: Guest) -> tuple[str, str] | None:
     The agent's own file first, as LISA and the certification tool ask the agent; then the package, then what
     Python recorded, and last what the agent has downloaded.
     """
-    for folder in LIBRARIES:
+    own = (program(guest) or "").rpartition("/")[0].rpartition("/")[0]
+    folders = LIBRARIES if own in ("", "/usr") else (*LIBRARIES, f"{own}/lib/python*/*-packages")
+    for folder in folders:
         for pattern in VERSION_FILES:
             for path in guest.glob(f"{folder}/{pattern}"):
                 found = _VERSION.search(text(guest, path) or "")
@@ -51,7 +75,7 @@ def version(guest: Guest) -> tuple[str, str] | None:
         package = None
     if package:
         return package.version, f"package {package.name}"
-    for places in ([f"{folder}/{record}" for record in RECORDS for folder in LIBRARIES], [DOWNLOADS]):
+    for places in ([f"{folder}/{record}" for record in RECORDS for folder in folders], [DOWNLOADS]):
         named = [
             (found[1], path)
             for place in places
@@ -65,7 +89,9 @@ def version(guest: Guest) -> tuple[str, str] | None:
 
 def settings(guest: Guest) -> tuple[str, dict[str, str]] | None:
     """The configuration file and its keys, as the agent reads them; None if there is no file."""
-    for path in CONFIGURATIONS:
+    words = [word for _, command in _commands(guest) for word in command]
+    told = [named[1] for word in words if (named := CONFIGURATION_OPTION.fullmatch(word))]
+    for path in (*told, *CONFIGURATIONS):
         if exists(guest, path):
             found = {}
             for line in lines(guest, path):

@@ -83,21 +83,21 @@ def _netplan(guest: Guest) -> Iterator[Card]:
 
 def _networkd(guest: Guest) -> Iterator[Card]:
     for file in guest.glob("/etc/systemd/network/*.network"):
-        fields = _sections(file, text(guest, file) or "")
+        fields = sections(file, text(guest, file) or "")
         name = fields.get("match.name", "*")
         mac = fields.get("match.macaddress", "") or fields.get("match.permanentmacaddress", "")
         dhcp = fields.get("network.dhcp", "no").casefold() in ("yes", "true", "ipv4", "both", "1", "on")
         static = ("network.address" in fields or "address.address" in fields) and not dhcp
         yield Card(name, file, dhcp, static, True, mac)
     for file in guest.glob("/etc/systemd/network/*.link"):
-        mac = _sections(file, text(guest, file) or "").get("match.macaddress", "")
+        mac = sections(file, text(guest, file) or "").get("match.macaddress", "")
         if mac:
             yield Card("a card", file, mac=mac, on_boot=False)
 
 
 def _network_manager(guest: Guest) -> Iterator[Card]:
     for file in guest.glob("/etc/NetworkManager/system-connections/*"):
-        fields = _sections(file, text(guest, file) or "")
+        fields = sections(file, text(guest, file) or "")
         if fields.get("connection.type") not in ("ethernet", "802-3-ethernet"):
             continue
         method = fields.get("ipv4.method", "auto")
@@ -122,7 +122,7 @@ def _ifcfg(guest: Guest) -> Iterator[Card]:
         yield Card(name, file, protocol.startswith("dhcp"), static, on_boot, mac)
 
 
-def _sections(file: str, content: str) -> dict[str, str]:
+def sections(file: str, content: str) -> dict[str, str]:
     """An INI file as `section.key` in small letters; the last value wins, as in systemd's and NM's files.
 
     Raises Undecidable for a file that is none: what the card does then is its program's own affair.

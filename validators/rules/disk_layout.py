@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from generator.disk_rules import submits_vhds
 from generator.generation import Generation
 from validators import devices, pe
 from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
@@ -128,9 +129,12 @@ def names_are_stable(case: Case) -> Answer:
 def has_all_data_disks(case: Case) -> Answer:
     if case.sku is None:
         return skipped("no definition was given to compare with")
-    luns = sorted(disk.lun for disk in case.sku.data_disks)
-    if luns != list(range(len(luns))) or len(luns) > case.rule.limits["max_disks"]:
-        return unmet(f"LUNs {luns}: at most {case.rule.limits['max_disks']}, counting 0, 1, 2 without gaps")
+    luns, most = sorted(disk.lun for disk in case.sku.data_disks), case.rule.limits["max_disks"]
+    if len(set(luns)) != len(luns) or len(luns) > most or any(lun >= most for lun in luns):
+        return unmet(f"LUNs {luns}: at most {most} disks, each at its own LUN below {most}")
+    in_sequence = submits_vhds(case.sku) and not all(one["gaps"] for one in case.thresholds.values())
+    if in_sequence and luns != list(range(len(luns))):
+        return unmet(f"LUNs {luns}: Partner Center takes 0, 1, 2 without gaps")
     if case.generation is None or case.disk.path.name not in _names(case):
         raise Undecidable(f"the files are not named as the plan's disks, such as {_names(case)[0]}")
     given = {disk.path.name for disk in case.disks}

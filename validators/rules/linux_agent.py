@@ -6,7 +6,7 @@ import re
 
 from validators.check import Answer, Case, met, rule, shown, skipped, unmet, warned
 from validators.guest import Undecidable, exists, lines
-from validators.linux import agent, boot, cloudinit, kernel, packages, provisioning, systemd
+from validators.linux import agent, boot, cloudinit, kernel, packages, provisioning
 from validators.linux.versions import at_least
 from validators.outcome import Severity
 
@@ -49,7 +49,7 @@ def agent_has_margin(case: Case) -> Answer:
 
 @rule("LNX-AGENT-004")
 def agent_starts(case: Case) -> Answer:
-    by = systemd.started_by(case.guest, *agent.UNITS)
+    by = agent.started_by(case.guest)
     return met("the agent starts at boot", by) if by else unmet(f"nothing starts {' or '.join(agent.UNITS)}")
 
 
@@ -145,7 +145,7 @@ def disk_timeout(case: Case) -> Answer:
 
 @rule("LNX-UDEV-001")
 def storage_links(case: Case) -> Answer:
-    missing = [n for n in STORAGE_RULES if not any(exists(case.guest, f"{f}/{n}") for f in UDEV_FOLDERS)]
+    missing = [name for name in STORAGE_RULES if not _in_force(case, name)]
     return unmet(f"missing: {shown(missing)}") if missing else met(", ".join(STORAGE_RULES))
 
 
@@ -154,13 +154,19 @@ def no_persistent_net(case: Case) -> Answer:
     for path in PERSISTENT_NET:
         if exists(case.guest, path):
             return unmet("a network card of the build machine is remembered", path)
-    masked = case.guest.readlink(f"/etc/udev/rules.d/{NET_GENERATOR}") == "/dev/null"
-    for folder in UDEV_FOLDERS:
-        path = f"{folder}/{NET_GENERATOR}"
-        facts = case.guest.stat(path, follow=False)
-        if facts is not None and facts.kind == "file" and not masked:
-            return unmet("the first card of every machine would be remembered", path)
+    generator = _in_force(case, NET_GENERATOR)
+    if generator:
+        return unmet("the first card of every machine would be remembered", generator)
     return met("no card is remembered")
+
+
+def _in_force(case: Case, name: str) -> str | None:
+    """The file of udev's rules of that name which counts, in the order of folders; None if masked."""
+    for folder in UDEV_FOLDERS:
+        path = f"{folder}/{name}"
+        if case.guest.stat(path, follow=False) is not None:
+            return path if exists(case.guest, path) else None
+    return None
 
 
 def _version(case: Case) -> tuple[str, str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from generator.errors import Surroundings, Unusable
+from generator.errors import Surroundings
 from vmoffer.azure import cloud as clouds
-from vmoffer.azure import sign_in
+from vmoffer.azure import instance, sign_in
 
 if TYPE_CHECKING:
     from azure.core.rest import HttpResponse
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 RETRIES = 3
 TIMEOUTS = {"connection_timeout": 10, "read_timeout": 30}  # seconds
 POLL_SECONDS = 10  # between two looks at a long operation, where Azure does not say
-# Where a VM of Azure learns its subscription (the plugin asks the same: common/client/metadata.go).
-MACHINE = "http://169.254.169.254/metadata/instance/compute/subscriptionId"
 
 
 class Arm:
@@ -27,7 +25,7 @@ class Arm:
         self.cloud = clouds.chosen(env)
         self.way = way
         self.credential = sign_in.credential(way, env, self.cloud)
-        self.subscription = way.subscription or _of_this_machine()
+        self.subscription = way.subscription or instance.subscription()
         self._client = self._connect()
 
     def _connect(self) -> Any:
@@ -107,22 +105,3 @@ def _require_ok(answer: HttpResponse, path: str) -> None:
     if answer.status_code == 403:
         hint = "the role that is missing is on the page docs/how-to/rights.md; a new one takes some minutes"
     raise Surroundings(f"Azure answered {answer.status_code} {code}: {message}", where=path, hint=hint)
-
-
-def _of_this_machine() -> str:
-    import requests
-
-    try:
-        answer = requests.get(
-            MACHINE,
-            params={"api-version": "2021-02-01", "format": "text"},
-            headers={"Metadata": "true"},
-            timeout=5,
-            proxies={"http": ""},
-        )
-        answer.raise_for_status()
-        return answer.text.strip()
-    except requests.RequestException:
-        raise Unusable(
-            "the subscription of the managed identity is not known", hint="set ARM_SUBSCRIPTION_ID"
-        ) from None

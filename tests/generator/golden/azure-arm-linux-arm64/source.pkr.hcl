@@ -1,16 +1,18 @@
 # Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
 
 source "azure-arm" "arm64" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type = "Linux"
   shared_image_gallery {
@@ -21,8 +23,10 @@ source "azure-arm" "arm64" {
     image_version  = "1.0.0"
   }
 
-  location          = var.location
-  vm_size           = var.vm_size
+  location                     = var.location
+  vm_size                      = var.vm_size
+  allowed_inbound_ip_addresses = compact(split(",", replace(var.allowed_inbound, " ", "")))
+
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 

@@ -8,8 +8,8 @@ variable "sku" {
 
 variable "out" {
   type        = string
-  description = "Folder of the results, from where packer runs"
-  default     = "build/shop/basic/1.2.3"
+  description = "Folder of the results; empty: two levels above this project"
+  default     = ""
 }
 
 variable "publish" {
@@ -22,6 +22,10 @@ variable "container" {
   type        = string
   description = "Storage container of the VHDs"
   default     = "vhds"
+}
+
+locals {
+  out = var.out != "" ? var.out : "${path.root}/../.."
 }
 
 variable "storage_account" {
@@ -48,6 +52,22 @@ variable "vm_size" {
   default     = "Standard_D2ps_v5"
 }
 
+variable "allowed_inbound" {
+  type        = string
+  description = "Addresses or ranges that Packer connects from, with commas between"
+  default     = env("VMOFFER_ALLOWED_INBOUND")
+  validation {
+    condition     = var.allowed_inbound != ""
+    error_message = "Say which addresses Packer connects from, with commas between: VMOFFER_ALLOWED_INBOUND=203.0.113.7, or build.allowed_inbound in the definition. Without them, the machine would be open to the whole internet while it is built."
+  }
+}
+
+variable "azure_cloud" {
+  type        = string
+  description = "AzureCloud, AzureChinaCloud, AzureUSGovernment, or another by its own name"
+  default     = env("AZURE_CLOUD")
+}
+
 # How the plugin signs in. Secrets come from the environment only.
 variable "use_azure_cli_auth" {
   type        = bool
@@ -59,6 +79,10 @@ variable "subscription_id" {
   type        = string
   description = "Subscription of the build"
   default     = env("ARM_SUBSCRIPTION_ID")
+  validation {
+    condition     = var.subscription_id != ""
+    error_message = "The gallery of the base image is in the build's subscription, so that has to be named: set ARM_SUBSCRIPTION_ID (`az account show --query id --output tsv` prints it), or base.azure-arm.gallery.subscription in the definition."
+  }
 }
 
 variable "tenant_id" {

@@ -8,8 +8,8 @@ variable "sku" {
 
 variable "out" {
   type        = string
-  description = "Folder of the results, from where packer runs"
-  default     = "build/shop/basic/1.2.3"
+  description = "Folder of the results; empty: two levels above this project"
+  default     = ""
 }
 
 variable "publish" {
@@ -22,6 +22,10 @@ variable "container" {
   type        = string
   description = "Storage container of the VHDs"
   default     = "vhds"
+}
+
+locals {
+  out = var.out != "" ? var.out : "${path.root}/../.."
 }
 
 variable "storage_account" {
@@ -46,6 +50,22 @@ variable "vm_size" {
   type        = string
   description = "Size of the VM of the build"
   default     = "Standard_D2s_v5"
+}
+
+variable "allowed_inbound" {
+  type        = string
+  description = "Addresses or ranges that Packer connects from, with commas between"
+  default     = env("VMOFFER_ALLOWED_INBOUND")
+  validation {
+    condition     = var.allowed_inbound != ""
+    error_message = "Say which addresses Packer connects from, with commas between: VMOFFER_ALLOWED_INBOUND=203.0.113.7, or build.allowed_inbound in the definition. Without them, the machine would be open to the whole internet while it is built."
+  }
+}
+
+variable "azure_cloud" {
+  type        = string
+  description = "AzureCloud, AzureChinaCloud, AzureUSGovernment, or another by its own name"
+  default     = env("AZURE_CLOUD")
 }
 
 # How the plugin signs in. Secrets come from the environment only.

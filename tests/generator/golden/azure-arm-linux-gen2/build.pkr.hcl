@@ -79,7 +79,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${var.out}/packer-manifest.json"
+      output = "${local.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -96,7 +96,7 @@ build {
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\" --data-only"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName
@@ -122,7 +122,7 @@ build {
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName
@@ -135,7 +135,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd 0=\"$VMOFFER_DATA_DISK-1.vhd\" 2=\"$VMOFFER_DATA_DISK-2.vhd\" basic-1.2.3-gen2-data-1.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName

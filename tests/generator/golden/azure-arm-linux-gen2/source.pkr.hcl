@@ -1,16 +1,18 @@
 # Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
 
 source "azure-arm" "gen2" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type         = "Linux"
   image_publisher = "Debian"
@@ -18,8 +20,10 @@ source "azure-arm" "gen2" {
   image_sku       = "12-gen2"
   image_version   = "latest"
 
-  location               = var.location
-  vm_size                = var.vm_size
+  location                     = var.location
+  vm_size                      = var.vm_size
+  allowed_inbound_ip_addresses = compact(split(",", replace(var.allowed_inbound, " ", "")))
+
   os_disk_size_gb        = 30
   disk_caching_type      = "ReadWrite"
   disk_additional_size   = [4, 8]
@@ -40,17 +44,19 @@ source "azure-arm" "gen2" {
 
   shared_image_gallery_timeout = "2h"
   shared_image_gallery_destination {
-    subscription         = var.subscription_id
     resource_group       = "rg"
     gallery_name         = "gallery"
     image_name           = "basic"
     image_version        = "1.2.3"
     storage_account_type = "Standard_LRS"
-    target_region {
-      name = "eastus"
-    }
-    target_region {
-      name = "westus"
+
+    # A version is in the region that it was built in, whatever other regions get copies.
+    dynamic "target_region" {
+      for_each = distinct(concat([lower(replace(var.location, " ", ""))], ["eastus", "westus"]))
+      content {
+        name     = target_region.value
+        replicas = 1
+      }
     }
   }
 

@@ -1,16 +1,18 @@
 # Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
 
 source "azure-arm" "gen2" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type         = "Linux"
   image_publisher = "Debian"
@@ -23,8 +25,10 @@ source "azure-arm" "gen2" {
     plan_publisher = "Debian"
   }
 
-  location          = var.location
-  vm_size           = var.vm_size
+  location                     = var.location
+  vm_size                      = var.vm_size
+  allowed_inbound_ip_addresses = compact(split(",", replace(var.allowed_inbound, " ", "")))
+
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 
@@ -38,14 +42,19 @@ source "azure-arm" "gen2" {
 
   shared_image_gallery_timeout = "2h"
   shared_image_gallery_destination {
-    subscription         = var.subscription_id
     resource_group       = "rg"
     gallery_name         = "gallery"
     image_name           = "basic"
     image_version        = "1.2.3"
     storage_account_type = "Standard_LRS"
-    target_region {
-      name = "eastus"
+
+    # A version is in the region that it was built in, whatever other regions get copies.
+    dynamic "target_region" {
+      for_each = distinct(concat([lower(replace(var.location, " ", ""))], []))
+      content {
+        name     = target_region.value
+        replicas = 1
+      }
     }
   }
 
@@ -55,16 +64,18 @@ source "azure-arm" "gen2" {
 }
 
 source "azure-arm" "gen1" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type         = "Linux"
   image_publisher = "Debian"
@@ -77,8 +88,10 @@ source "azure-arm" "gen1" {
     plan_publisher = "Debian"
   }
 
-  location          = var.location
-  vm_size           = var.vm_size
+  location                     = var.location
+  vm_size                      = var.vm_size
+  allowed_inbound_ip_addresses = compact(split(",", replace(var.allowed_inbound, " ", "")))
+
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 
@@ -92,14 +105,19 @@ source "azure-arm" "gen1" {
 
   shared_image_gallery_timeout = "2h"
   shared_image_gallery_destination {
-    subscription         = var.subscription_id
     resource_group       = "rg"
     gallery_name         = "gallery"
     image_name           = "basic-gen1"
     image_version        = "1.2.3"
     storage_account_type = "Standard_LRS"
-    target_region {
-      name = "eastus"
+
+    # A version is in the region that it was built in, whatever other regions get copies.
+    dynamic "target_region" {
+      for_each = distinct(concat([lower(replace(var.location, " ", ""))], []))
+      content {
+        name     = target_region.value
+        replicas = 1
+      }
     }
   }
 
@@ -109,16 +127,18 @@ source "azure-arm" "gen1" {
 }
 
 source "azure-arm" "arm64" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type         = "Linux"
   image_publisher = "Debian"
@@ -131,8 +151,10 @@ source "azure-arm" "arm64" {
     plan_publisher = "Debian"
   }
 
-  location          = var.location
-  vm_size           = var.vm_size_arm64
+  location                     = var.location
+  vm_size                      = var.vm_size_arm64
+  allowed_inbound_ip_addresses = compact(split(",", replace(var.allowed_inbound, " ", "")))
+
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 
@@ -146,14 +168,19 @@ source "azure-arm" "arm64" {
 
   shared_image_gallery_timeout = "2h"
   shared_image_gallery_destination {
-    subscription         = var.subscription_id
     resource_group       = "rg"
     gallery_name         = "gallery"
     image_name           = "basic-arm64"
     image_version        = "1.2.3"
     storage_account_type = "Standard_LRS"
-    target_region {
-      name = "eastus"
+
+    # A version is in the region that it was built in, whatever other regions get copies.
+    dynamic "target_region" {
+      for_each = distinct(concat([lower(replace(var.location, " ", ""))], []))
+      content {
+        name     = target_region.value
+        replicas = 1
+      }
     }
   }
 

@@ -46,7 +46,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${var.out}/packer-manifest.json"
+      output = "${local.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -87,7 +87,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen1 --record --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif --blob basic-1.2.3-gen1-os.vhd"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }
@@ -99,7 +99,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }

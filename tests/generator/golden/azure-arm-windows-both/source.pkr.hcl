@@ -1,16 +1,18 @@
 # Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
 
 source "azure-arm" "gen2" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type         = "Windows"
   image_publisher = "MicrosoftWindowsServer"
@@ -24,8 +26,9 @@ source "azure-arm" "gen2" {
   virtual_network_name                   = "builds"
   virtual_network_subnet_name            = "packer"
   private_virtual_network_with_public_ip = true
-  os_disk_size_gb                        = 127
-  disk_caching_type                      = "ReadWrite"
+
+  os_disk_size_gb   = 127
+  disk_caching_type = "ReadWrite"
 
   # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
   # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
@@ -43,16 +46,18 @@ source "azure-arm" "gen2" {
 }
 
 source "azure-arm" "gen1" {
-  use_azure_cli_auth   = local.sign_in == "azure-cli"
-  subscription_id      = var.subscription_id
-  tenant_id            = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
-  client_id            = local.sign_in == "azure-cli" ? null : var.client_id
-  client_secret        = local.sign_in == "client-secret" ? var.client_secret : null
-  client_cert_path     = local.sign_in == "client-certificate" ? var.client_cert_path : null
-  client_cert_password = local.sign_in == "client-certificate" ? var.client_cert_password : null
-  client_jwt           = local.sign_in == "client-jwt" ? var.client_jwt : null
-  oidc_request_url     = local.sign_in == "oidc" ? var.oidc_request_url : null
-  oidc_request_token   = local.sign_in == "oidc" ? var.oidc_request_token : null
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
 
   os_type         = "Windows"
   image_publisher = "MicrosoftWindowsServer"
@@ -66,8 +71,9 @@ source "azure-arm" "gen1" {
   virtual_network_name                   = "builds"
   virtual_network_subnet_name            = "packer"
   private_virtual_network_with_public_ip = true
-  os_disk_size_gb                        = 127
-  disk_caching_type                      = "ReadWrite"
+
+  os_disk_size_gb   = 127
+  disk_caching_type = "ReadWrite"
 
   # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
   # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.

@@ -40,7 +40,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${var.out}/packer-manifest.json"
+      output = "${local.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -57,7 +57,7 @@ build {
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -68,7 +68,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -79,7 +79,7 @@ build {
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -90,7 +90,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -101,7 +101,7 @@ build {
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -112,7 +112,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -123,7 +123,7 @@ build {
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -134,7 +134,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }

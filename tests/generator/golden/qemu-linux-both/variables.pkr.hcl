@@ -8,8 +8,8 @@ variable "sku" {
 
 variable "out" {
   type        = string
-  description = "Folder of the results, from where packer runs"
-  default     = "build/shop/basic/1.2.3"
+  description = "Folder of the results; empty: two levels above this project"
+  default     = ""
 }
 
 variable "publish" {
@@ -22,6 +22,10 @@ variable "container" {
   type        = string
   description = "Storage container of the VHDs"
   default     = "vhds"
+}
+
+locals {
+  out = var.out != "" ? var.out : "${path.root}/../.."
 }
 
 variable "base_image" {

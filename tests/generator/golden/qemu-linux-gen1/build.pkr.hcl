@@ -39,7 +39,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${var.out}/packer-manifest.json"
+      output = "${local.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -56,7 +56,7 @@ build {
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -67,7 +67,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -78,7 +78,7 @@ build {
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -89,7 +89,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }

@@ -21,7 +21,7 @@ source "qemu" "gen1" {
   disk_size        = "30G"
   format           = "raw"
   skip_compaction  = true
-  output_directory = "${var.out}/gen1/raw"
+  output_directory = "${local.out}/gen1/raw"
   vm_name          = "os.raw"
 
   # Not q35: its SATA is a controller that cloud kernels have no driver for, and the seed is on a CD.
@@ -36,7 +36,7 @@ source "qemu" "gen1" {
   disk_discard       = "unmap"
   disk_detect_zeroes = "unmap"
   net_device         = "virtio-net"
-  qemuargs           = [["-serial", "file:${var.out}/gen1/serial.log"]]
+  qemuargs           = [["-serial", "file:${local.out}/gen1/serial.log"]]
 
   cd_label = "cidata"
   cd_content = {

@@ -79,7 +79,7 @@ build {
   post-processors {
     # First, so that a step that fails after it does not make Packer delete the disks.
     post-processor "manifest" {
-      output = "${var.out}/packer-manifest.json"
+      output = "${local.out}/packer-manifest.json"
       custom_data = {
         sku         = "shop/basic"
         publisher   = "contoso"
@@ -96,7 +96,7 @@ build {
       inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -107,7 +107,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -118,7 +118,7 @@ build {
       inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }
@@ -129,7 +129,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd basic-1.2.3-gen2-data-0.vhd basic-1.2.3-gen2-data-1.vhd basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU       = var.sku
-        VMOFFER_OUT       = var.out
+        VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
       }
     }

@@ -22,7 +22,7 @@ source "qemu" "gen2" {
   disk_additional_size = ["4G", "8G"]
   format               = "raw"
   skip_compaction      = true
-  output_directory     = "${var.out}/gen2/raw"
+  output_directory     = "${local.out}/gen2/raw"
   vm_name              = "os.raw"
 
   # Not q35: its SATA is a controller that cloud kernels have no driver for, and the seed is on a CD.
@@ -40,7 +40,7 @@ source "qemu" "gen2" {
   disk_discard       = "unmap"
   disk_detect_zeroes = "unmap"
   net_device         = "virtio-net"
-  qemuargs           = [["-serial", "file:${var.out}/gen2/serial.log"]]
+  qemuargs           = [["-serial", "file:${local.out}/gen2/serial.log"]]
 
   cd_label = "cidata"
   cd_content = {

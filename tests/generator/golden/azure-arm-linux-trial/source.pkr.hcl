@@ -1,0 +1,38 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+source "azure-arm" "gen2" {
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
+
+  os_type         = "Linux"
+  image_publisher = "Debian"
+  image_offer     = "debian-12"
+  image_sku       = "12-gen2"
+  image_version   = "latest"
+
+  location                     = var.location
+  vm_size                      = var.vm_size
+  allowed_inbound_ip_addresses = var.allowed_inbound != "" ? compact(split(",", replace(var.allowed_inbound, " ", ""))) : ["203.0.113.7"]
+
+  os_disk_size_gb   = 30
+  disk_caching_type = "ReadWrite"
+
+  # A trial: the steps run, and nothing is kept.
+  skip_create_image        = true
+  temp_os_disk_name        = "basic-1.2.3-gen2-os"
+  polling_duration_timeout = "2h"
+
+  communicator = "ssh"
+  ssh_username = "packer"
+  ssh_timeout  = "15m"
+}

@@ -1,0 +1,45 @@
+# Written by `vmoffer generate` from a SKU definition. Change the definition: changes here are lost.
+
+source "azure-arm" "gen2" {
+  # By the names of the Azure CLI, by which storage is found as well; another cloud by its own.
+  cloud_environment_name = lookup({ "" = "Public", AzureCloud = "Public", AzureChinaCloud = "China", AzureUSGovernment = "USGovernment" }, var.azure_cloud, var.azure_cloud)
+  use_azure_cli_auth     = local.sign_in == "azure-cli"
+  subscription_id        = var.subscription_id
+  tenant_id              = contains(["azure-cli", "managed-identity"], local.sign_in) ? null : var.tenant_id
+  client_id              = local.sign_in == "azure-cli" ? null : var.client_id
+  client_secret          = local.sign_in == "client-secret" ? var.client_secret : null
+  client_cert_path       = local.sign_in == "client-certificate" ? var.client_cert_path : null
+  client_cert_password   = local.sign_in == "client-certificate" ? var.client_cert_password : null
+  client_jwt             = local.sign_in == "client-jwt" ? var.client_jwt : null
+  oidc_request_url       = local.sign_in == "oidc" ? var.oidc_request_url : null
+  oidc_request_token     = local.sign_in == "oidc" ? var.oidc_request_token : null
+
+  os_type         = "Windows"
+  image_publisher = "MicrosoftWindowsServer"
+  image_offer     = "WindowsServer"
+  image_sku       = "2022-datacenter-g2"
+  image_version   = "latest"
+
+  location                     = var.location
+  vm_size                      = var.vm_size
+  allowed_inbound_ip_addresses = var.allowed_inbound != "" ? compact(split(",", replace(var.allowed_inbound, " ", ""))) : ["0.0.0.0/0"]
+  skip_create_build_key_vault  = true
+  winrm_expiration_time        = "24h"
+
+  os_disk_size_gb   = 127
+  disk_caching_type = "ReadWrite"
+
+  # The blob of the OS disk is called like its disk below, with .vhd at the end. The blobs of data disks are
+  # called after the temporary name of this build (TempDataDiskName), with -1.vhd, -2.vhd … at the end.
+  storage_account          = var.storage_account
+  resource_group_name      = var.resource_group_name
+  capture_container_name   = var.container
+  temp_os_disk_name        = "basic-1.2.3-gen2-os"
+  polling_duration_timeout = "2h"
+
+  communicator   = "winrm"
+  winrm_username = "packer"
+  winrm_use_ssl  = true
+  winrm_insecure = true
+  winrm_timeout  = "15m"
+}

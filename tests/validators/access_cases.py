@@ -1,0 +1,232 @@
+# ruff: noqa: E501 - a row is a line
+"""Rows for who gets in and how: sshd, the agent, accounts, keys, sudo, firewalls, and what is masked."""
+
+from __future__ import annotations
+
+from images import Content_, Device, Link
+from rule_cases import WANTS, Row, agent, sshd
+
+UNITS = "/usr/lib/systemd/system"
+NULL: dict[str, Content_] = {"/dev/null": Device()}
+BY_AGENT = agent("Provisioning.Agent=waagent", drop="Provisioning.Agent")
+NO_INTERVAL = sshd("UsePAM yes\n")
+STORE = "/nix/store/abc-openssh/bin"
+
+
+def unit(name: str, content: str, started: bool = True) -> dict[str, Content_]:
+    """A unit of the image, and the link that starts it."""
+    files: dict[str, Content_] = {f"{UNITS}/{name}": content}
+    return {**files, f"{WANTS}/{name}": Link(f"{UNITS}/{name}")} if started else files
+
+
+ACCESS_ROWS: list[Row] = [
+    # K6: Match, quoting and Include as sshd reads them (tests/validators/test_sshd_configuration.py: the real one).
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        sshd("ClientAliveInterval 180\nMatch all\nClientAliveInterval 600\n"),
+        evidence="600",
+    ),
+    Row(
+        "LNX-SSH-001",
+        "pass",
+        sshd("ClientAliveInterval 600\nMatch all\nClientAliveInterval 180\n"),
+        evidence="180",
+    ),
+    Row("LNX-SSH-001", "pass", sshd("Match ALL # for everybody\nClientAliveInterval 180\n")),
+    Row("LNX-SSH-001", "pass", sshd("Match User x\nMatch all\nClientAliveInterval 180\n")),
+    Row(
+        "LNX-SSH-001",
+        "warn",
+        sshd("ClientAliveInterval 180\nMatch User *\nClientAliveInterval 600\n"),
+        evidence="Match User *",
+    ),
+    Row("LNX-SSH-001", "pass", sshd("ClientAliveInterval 180\nMatch User x\nClientAliveInterval 3m\n")),
+    Row("LNX-SSH-001", "pass", sshd("ClientAliveInterval '180'\n")),
+    Row("LNX-SSH-001", "pass", sshd('"ClientAliveInterval" 180\n')),
+    Row("LNX-SSH-001", "fail", sshd("ClientAliveInterval 180 600\n"), evidence="does not start"),
+    Row("LNX-SSH-001", "fail", sshd("ClientAliveInterval soon\n"), evidence="does not start"),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        sshd('ClientAliveInterval 180\nForceCommand "a\n'),
+        evidence="a quote is not closed",
+    ),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        sshd("ClientAliveInterval 180\nMatch Colour red\n"),
+        evidence="no criterion colour",
+    ),
+    Row("LNX-SSH-001", "pass", {**NULL, "/etc/ssh/sshd_config.d/50-x.conf": Link("/dev/null")}),
+    Row("LNX-SSH-001", "fail", {"/etc/ssh/sshd_config.d/50-x.conf": Link("/gone")}, evidence="leads nowhere"),
+    # K7: what the agent writes when it provisions.
+    Row("LNX-SSH-001", "pass", {**NO_INTERVAL, **BY_AGENT}, evidence="the agent has written 180"),
+    Row(
+        "LNX-SSH-001",
+        "pass",
+        {
+            **NO_INTERVAL,
+            **agent("Provisioning.Agent=auto", drop="Provisioning.Agent"),
+            "/usr/bin/cloud-init": None,
+        },
+    ),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        {**NO_INTERVAL, **agent("Provisioning.Agent=auto", drop="Provisioning.Agent")},
+        evidence="not set",
+    ),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        {**BY_AGENT, "/etc/waagent.conf": "Provisioning.Agent=waagent\nOS.SshClientAliveInterval=600\n"},
+        evidence="600",
+    ),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        {**NO_INTERVAL, **BY_AGENT, "/usr/lib/os-release": "ID=azurelinux\nVERSION_ID=3.0\n"},
+        evidence="not set",
+    ),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        {**NO_INTERVAL, **BY_AGENT, "/usr/lib/os-release": "ID=fedora\nVERSION_ID=42\n"},
+        evidence="not set",
+    ),
+    Row(
+        "LNX-SSH-001",
+        "fail",
+        {
+            **BY_AGENT,
+            **sshd("Include sshd_config.d/*\n"),
+            "/etc/ssh/sshd_config.d/a": "ClientAliveInterval 600\n",
+        },
+        evidence="600",
+    ),
+    Row("LNX-SSH-002", "pass", {**NO_INTERVAL, **BY_AGENT}),
+    # K9: links to /dev/null, with the device node in the image and without.
+    Row("LNX-UDEV-002", "pass", {**NULL, "/etc/udev/rules.d/70-persistent-net.rules": Link("/dev/null")}),
+    Row("LNX-UDEV-002", "pass", {"/etc/udev/rules.d/70-persistent-net.rules": Link("/dev/null")}),
+    Row(
+        "LNX-UDEV-002",
+        "pass",
+        {
+            **NULL,
+            "/etc/udev/rules.d/75-persistent-net-generator.rules": Link("../../../dev/null"),
+            "/usr/lib/udev/rules.d/75-persistent-net-generator.rules": "x",
+        },
+    ),
+    Row(
+        "LNX-UDEV-001",
+        "warn",
+        {**NULL, "/etc/udev/rules.d/66-azure-storage.rules": Link("/dev/null")},
+        evidence="66-azure-storage.rules",
+    ),
+    Row("LNX-HIST-001", "pass", {**NULL, "/root/.bash_history": Link("/dev/null")}, evidence="0 bytes"),
+    Row("LNX-HIST-001", "pass", {"/root/.bash_history": Link("/dev/null")}),
+    Row(
+        "LNX-HIST-001",
+        "fail",
+        {"/root/.bash_history": Link("/srv/history"), "/srv/history": "secret\n"},
+        evidence="7 bytes",
+    ),
+    Row("LNX-SSH-003", "fail", {**NULL, "/etc/systemd/system/ssh.service": Link("../../../dev/null")}),
+    Row("LNX-SSH-003", "fail", {**NULL, f"{UNITS}/ssh.service": Link("/dev/null")}),
+    Row("LNX-SSH-003", "fail", {f"{UNITS}/ssh.service": ""}),
+    Row(
+        "LNX-AGENT-004",
+        "fail",
+        {**NULL, "/etc/systemd/system/walinuxagent.service": Link("../../../dev/null")},
+    ),
+    # K18: programs where the enabled units start them from.
+    Row(
+        "LNX-SSH-003",
+        "pass",
+        {
+            "/usr/sbin/sshd": None,
+            f"{STORE}/sshd": "x",
+            **unit("ssh.service", f"[Service]\nExecStart=!{STORE}/sshd -D\n"),
+        },
+    ),
+    Row(
+        "LNX-SSH-003",
+        "pass",
+        {
+            "/usr/sbin/sshd": None,
+            f"{WANTS}/ssh.service": None,
+            f"{STORE}/sshd": "x",
+            **unit("login.service", f"[Service]\nExecStart={STORE}/sshd -D\n"),
+        },
+        evidence="starts at boot",
+    ),
+    Row(
+        "LNX-SSH-003",
+        "fail",
+        {"/usr/sbin/sshd": None, **unit("ssh.service", f"[Service]\nExecStart={STORE}/sshd -D\n")},
+        evidence="not installed",
+    ),
+    Row(
+        "LNX-AGENT-001",
+        "pass",
+        {
+            "/usr/sbin/waagent": None,
+            "/opt/agent/bin/waagent": "x",
+            **unit(
+                "walinuxagent.service",
+                "[Service]\nExecStart=/usr/bin/python3 -u /opt/agent/bin/waagent -daemon\n",
+            ),
+        },
+    ),
+    Row(
+        "LNX-AGENT-004",
+        "pass",
+        {
+            f"{WANTS}/walinuxagent.service": None,
+            **unit("azure.service", "[Service]\nExecStart=/usr/bin/python3 -u /usr/sbin/waagent -daemon\n"),
+        },
+    ),
+    Row(
+        "LNX-AGENT-007",
+        "pass",
+        {
+            "/etc/waagent.conf": None,
+            "/srv/w.conf": "Provisioning.Agent=auto\n",
+            **unit(
+                "walinuxagent.service",
+                "[Service]\nExecStart=/usr/sbin/waagent -daemon -configuration-path:/srv/w.conf\n",
+            ),
+        },
+    ),
+    # Weak: Debian's way to keep an installed server from starting; conditions of units in general.
+    Row(
+        "LNX-SSH-003",
+        "fail",
+        {
+            "/etc/ssh/sshd_not_to_be_run": "",
+            f"{UNITS}/ssh.service": "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n",
+        },
+        evidence="sshd_not_to_be_run",
+    ),
+    Row(
+        "LNX-SSH-003",
+        "pass",
+        {f"{UNITS}/ssh.service": "[Unit]\nConditionPathExists=!/etc/ssh/sshd_not_to_be_run\n"},
+    ),
+    Row(
+        "LNX-SSH-003",
+        "pass",
+        {f"{UNITS}/ssh.service": "[Unit]\nConditionPathExists=|/gone\nConditionPathExists=|/etc/passwd\n"},
+    ),
+    Row(
+        "LNX-AGENT-004",
+        "fail",
+        {f"{UNITS}/walinuxagent.service": "[Unit]\nConditionFileIsExecutable=/usr/sbin/gone\n"},
+    ),
+    Row(
+        "LNX-AGENT-004",
+        "pass",
+        {f"{UNITS}/walinuxagent.service": "[Unit]\nConditionPathExists=/run/cloud-init/enabled\n"},
+    ),
+]
