@@ -58,7 +58,7 @@ def disabled_by(guest: Guest) -> str:
             return f"cloud-init=disabled in {entry.where}" if words[-1] == "disabled" else ""
     if exists(guest, DISABLED) and not exists(guest, ENABLED):
         return DISABLED
-    masked = [unit for unit in NEEDED if systemd.masked(guest, unit)]
+    masked = [unit for unit in NEEDED if systemd.is_masked(guest, unit)]
     if masked:
         return f"{masked[0]} is masked"
     if guest.readlink(GENERATOR) == "/dev/null" and not systemd.started_by(guest, TARGET):

@@ -79,6 +79,6 @@ def _unit_is_enabled(guest: Guest) -> bool:
     """What the agent asks: is cloud-init-local.service enabled, or does the service cloud-init run?"""
     if not cloudinit.installed(guest):
         return False
-    if not systemd.masked(guest, LOCAL) and systemd.started_by(guest, LOCAL):
+    if not systemd.is_masked(guest, LOCAL) and systemd.started_by(guest, LOCAL):
         return True
     return systemd.unit_file(guest, LOCAL) is None and systemd.started_by(guest, *cloudinit.UNITS) is not None
