@@ -21,8 +21,10 @@ settings:
 
 A parameter's value is the step's default, unless the distribution's row in
 `provisioners/linux/families.yaml` or the SKU says otherwise. A step is safe to run twice, prints one line
-saying what it changed, waits for nothing without a deadline, and changes only the paths that it lists. With
-`ROOT=folder` a Linux step works on a scratch tree instead of the running system.
+saying what it changed, waits for nothing without a deadline, and changes only the paths that it lists; there
+`{home}` stands for the homes of root and of every account with a login shell, `{swap}` for every file that is
+swap. With `ROOT=folder` a Linux step works on a scratch tree instead of the running system: links in the tree
+are followed inside of it, only regular files are read, and nothing outside is read or written.
 """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -10,13 +11,20 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from generator import steps
 from generator.errors import NotMet, Surroundings, Unusable
 from generator.model import Builder, Sku
 
+# Where the signature of swap ends, in bytes: the page sizes of Linux (libblkid, superblocks/swap.c).
+SWAP_FILE = "swap file"
+PAGES = (4096, 8192, 16384, 32768, 65536)
+SWAP = (b"SWAPSPACE2", b"SWAP-SPACE", b"S1SUSPEND", b"S2SUSPEND", b"ULSUSPEND", b"LINHIB0001")
+# What a step that was killed left beside a file; lib.sh makes the names, and the next run removes them.
+LEFTOVER = re.compile(r"\.vmoffer-[A-Za-z0-9]{10}")
+LINKS = 40  # followed for one path, as by the kernel
 TEXT_LIMIT = 64 * 1024  # bytes; of a larger file only the facts are compared
 EVERYTHING = "/**"  # what package tools may touch; they do not run on a folder
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -34,13 +42,17 @@ UNSHARE = ("unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-ch
 
 @dataclass(frozen=True)
 class Facts:
-    """One entry of the tree. `stamp` changes with every write; `text` is kept where a step may edit."""
+    """One entry of the tree. `stamp` changes with every write; `text` is kept where a step may edit.
+
+    `leads` is where a link leads in the tree; it is empty for all others.
+    """
 
     kind: str
     mode: int
     owner: str
     stamp: tuple[int, int, int]
     text: str | None = None
+    leads: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.mode:04o} {self.owner}"
@@ -124,7 +136,7 @@ def run(root: Path, plan: Sequence[steps.RenderedStep], inside: bool = False) ->
     """
     entries = {entry.id: entry for entry in steps.entries("linux")}
     for step in plan:
-        patterns = list(entries[step.id].touches)
+        patterns = list(declared(root, entries[step.id].touches))
         if inside and {"PACKAGE", "PACKAGES"} & step.env.keys():
             patterns.append(EVERYTHING)  # the list is the step's own; packages bring what they have
         before = snapshot(root, patterns)
@@ -157,13 +169,48 @@ def run(root: Path, plan: Sequence[steps.RenderedStep], inside: bool = False) ->
 def snapshot(root: Path, patterns: Sequence[str]) -> dict[str, Facts]:
     """Everything below `root`, links not followed, by absolute path in the tree."""
     regex = _regex([pattern for pattern in patterns if pattern != EVERYTHING])
+    swap = "{swap}" in patterns
     found = {}
     for folder, names, files in os.walk(root):
         for name in [*names, *files]:
             place = Path(folder, name)
             path = "/" + os.fsencode(place.relative_to(root)).decode("utf-8", "backslashreplace")
-            found[path] = _facts(place, keep=regex.fullmatch(path) is not None)
+            found[path] = _facts(root, place, keep=regex.fullmatch(path) is not None, swap=swap)
     return found
+
+
+def declared(root: Path, touches: Sequence[str]) -> Iterator[str]:
+    """The paths that `touches` of a step names, with the homes of this tree for `{home}`."""
+    for pattern in touches:
+        if "{home}" in pattern:
+            for home in _homes(root):
+                yield pattern.replace("{home}", home)
+        else:
+            yield pattern
+
+
+def inside(root: Path, path: str) -> str:
+    """Where `path` is in the tree, every link followed below `root` as a chroot does.
+
+    Raises Unusable for a loop.
+    """
+    found: list[str] = []
+    waiting, hops = path.split("/")[::-1], 0
+    while waiting:
+        name = waiting.pop()
+        if name == "..":
+            found = found[:-1]
+        elif name not in ("", "."):
+            place = root.joinpath(*found, name)
+            if not place.is_symlink():
+                found.append(name)
+                continue
+            if (hops := hops + 1) > LINKS:
+                raise Unusable("a loop of symlinks", where=path)
+            target = str(place.readlink())
+            found = [] if target.startswith("/") else found
+            waiting += target.split("/")[::-1]
+    return "/" + "/".join(found)
 
 
 def difference(
@@ -173,12 +220,31 @@ def difference(
     regex = _regex(patterns)
     parts = [pattern.split("/") for pattern in patterns]
     ways = _regex(["/".join(part[:end]) for part in parts for end in range(2, len(part))])
+    links = {path: facts.leads for path, facts in before.items() if facts.leads}
+
+    def names(path: str) -> Iterator[str]:
+        """The path, and what it is called by way of links that were there."""
+        yield path
+        for link, leads in links.items():
+            if path == leads or path.startswith(f"{leads}/"):
+                yield link + path.removeprefix(leads)
+
+    def allowed(path: str, old: Facts | None, new: Facts | None) -> bool:
+        if any(regex.fullmatch(name) for name in names(path)):
+            return True
+        if old is None:
+            # A folder on the way to a declared file comes into being with it.
+            return new is not None and new.kind == "folder" and ways.fullmatch(path) is not None
+        gone = new is None
+        return gone and (
+            (old.kind == SWAP_FILE and "{swap}" in patterns)
+            or LEFTOVER.fullmatch(path.rpartition("/")[2]) is not None
+        )
+
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old != new:
-            # A folder on the way to a declared file comes into being with it.
-            way = old is None and new is not None and new.kind == "folder" and ways.fullmatch(path)
-            yield Change(path, old, new, bool(way or regex.fullmatch(path)))
+            yield Change(path, old, new, allowed(path, old, new))
 
 
 def shown(change: Change) -> list[str]:
@@ -194,20 +260,44 @@ def shown(change: Change) -> list[str]:
     return lines
 
 
-def _facts(place: Path, keep: bool) -> Facts:
+def _homes(root: Path) -> Iterator[str]:
+    """The homes that the steps go through (`homes` of lib.sh), where they really are."""
+    passwd = root.joinpath(inside(root, "/etc/passwd")[1:])
+    lines = _read(passwd).decode("utf-8", "surrogateescape").split("\n") if passwd.is_file() else []
+    fields = [line.split(":") for line in lines]
+    named = [field[5] for field in fields if len(field) > 6 and field[6].endswith("sh")]
+    for home in dict.fromkeys(["/root", *(home for home in named if re.match("/.", home))]):
+        if (place := inside(root, home)) != "/":
+            yield os.fsencode(place).decode("utf-8", "backslashreplace")
+
+
+def _read(place: Path, count: int = -1) -> bytes:
+    """Bytes of a regular file, of no link, pipe or device that has come in its place."""
+    with os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        return file.read(count)
+
+
+def _is_swap(place: Path) -> bool:
+    head = _read(place, PAGES[-1])
+    return any(head[end - 10 : end] in SWAP for end in PAGES)
+
+
+def _facts(root: Path, place: Path, keep: bool, swap: bool) -> Facts:
     info = place.lstat()
-    kind, text = "other", None
+    kind, text, leads = "other", None, ""
     stamp = (info.st_ino, info.st_size, info.st_mtime_ns)
     if stat.S_ISLNK(info.st_mode):
         kind, text = "link", f"→ {os.fsencode(place.readlink()).decode('utf-8', 'backslashreplace')}"
+        with contextlib.suppress(Unusable):
+            leads = inside(root, f"/{place.relative_to(root)}")
     elif stat.S_ISDIR(info.st_mode):
         kind, stamp = "folder", (0, 0, 0)
     elif stat.S_ISREG(info.st_mode):
-        kind = "file"
+        kind = SWAP_FILE if swap and info.st_size >= PAGES[0] and _is_swap(place) else "file"
         if keep and info.st_size <= TEXT_LIMIT:
-            data = place.read_bytes()
+            data = _read(place)
             text = None if b"\0" in data else data.decode("utf-8", "backslashreplace")
-    return Facts(kind, stat.S_IMODE(info.st_mode), f"{info.st_uid}:{info.st_gid}", stamp, text)
+    return Facts(kind, stat.S_IMODE(info.st_mode), f"{info.st_uid}:{info.st_gid}", stamp, text, leads)
 
 
 def _regex(patterns: Sequence[str]) -> re.Pattern[str]:

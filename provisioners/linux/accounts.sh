@@ -15,9 +15,11 @@ edit_file /etc/shadow '
 forget_keys() {
     [ "$1" = "$build_home" ] || remove "$1/.ssh/authorized_keys" "$1/.ssh/authorized_keys2"
 }
-build_home=$(awk -F: '$1 == ENVIRON["BUILD_USER"] { print $6 }' "$ROOT/etc/passwd")
+home=$(from_file /etc/passwd awk -F: '$1 == ENVIRON["BUILD_USER"] { print $6 }')
+walk "$home" follow
+build_home=$vm_place
 each_home forget_keys
 
-left=$(awk -F: '$3 >= 1000 && $3 < 65000 && $7 ~ /sh$/ && $1 != ENVIRON["BUILD_USER"] { printf " %s", $1 }' "$ROOT/etc/passwd")
+left=$(from_file /etc/passwd awk -F: '$3 >= 1000 && $3 < 65000 && $7 ~ /sh$/ && $1 != ENVIRON["BUILD_USER"] { printf " %s", $1 }')
 [ -z "$left" ] || warn "accounts with a login shell stay in the image:$left (generalize can delete them: delete_users)"
 finish

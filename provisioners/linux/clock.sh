@@ -16,10 +16,10 @@ done
 # chronyd ends at once where the device is not there yet, and older systems do not give it that name at all. So
 # udev names it and starts chronyd; where it never comes, on another host, nothing waits and nothing fails.
 for unit in chrony.service chronyd.service; do
-    file=$ROOT/usr/lib/systemd/system/$unit
-    [ -e "$file" ] || file=$ROOT/lib/systemd/system/$unit
+    file=/usr/lib/systemd/system/$unit
+    exists "$file" || file=/lib/systemd/system/$unit
     # One of the two names is the other's alias.
-    if [ -f "$file" ] && [ ! -L "$file" ]; then
+    if is_file "$file" && ! is_link "$file"; then
         write_file /etc/udev/rules.d/66-vmoffer-clock.rules "# Written by vmoffer: the name that chrony knows.
 SUBSYSTEM==\"ptp\", ATTR{clock_name}==\"hyperv\", SYMLINK+=\"ptp_hyperv\", TAG+=\"systemd\", ENV{SYSTEMD_WANTS}+=\"$unit\""
         write_file "/etc/systemd/system/$unit.d/vmoffer.conf" "# Written by vmoffer: chronyd needs the clock that its file names; udev starts it then.

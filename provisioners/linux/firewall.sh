@@ -5,9 +5,10 @@ STEP=firewall
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
 
+names=$(words "$PACKAGES")
 # Package names are words on purpose.
 # shellcheck disable=SC2086
-install_packages $PACKAGES
+install_packages $names
 
 # Rules that came with the base. What the publisher's own steps add later stays.
 remove /etc/iptables/rules.v4 /etc/iptables/rules.v6 /etc/sysconfig/iptables /etc/sysconfig/ip6tables
@@ -15,7 +16,7 @@ if exists /etc/ufw/ufw.conf; then
     set_key /etc/ufw/ufw.conf ENABLED no
 fi
 for conf in /etc/nftables.conf /etc/sysconfig/nftables.conf; do
-    if [ -f "$ROOT$conf" ] && grep -Eq 'policy[[:space:]]+drop|[[:space:]](drop|reject)([[:space:];]|$)' "$ROOT$conf"; then
+    if from_file $conf grep -Eq 'policy[[:space:]]+drop|[[:space:]](drop|reject)([[:space:];]|$)'; then
         write_file $conf "#!/usr/sbin/nft -f
 # Written by vmoffer: no rules; add yours here.
 flush ruleset"

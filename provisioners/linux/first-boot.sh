@@ -25,11 +25,12 @@ if [ -n "$SCRIPT" ]; then
         /*) ;;
         *) fail "the script needs its whole path: $SCRIPT" ;;
     esac
-    file=$(resolve "$SCRIPT") || exit 1
-    [ -f "$file" ] || fail "there is no $SCRIPT; upload it with a file step before"
-    quoted=$(printf '%s' "$SCRIPT" | sed "s/'/'\\\\''/g")
+    is_file "$SCRIPT" || fail "there is no $SCRIPT; upload it with a file step before"
+    case $DEADLINE in
+        *[!0-9]* | '') fail "the deadline is not a number of seconds: $DEADLINE" ;;
+    esac
     write_file /usr/local/lib/vmoffer/first-boot "#!/bin/sh
-SCRIPT='$quoted'
+SCRIPT=$(quoted "$SCRIPT")
 DEADLINE=$DEADLINE
 ${task#*
 }" 0700

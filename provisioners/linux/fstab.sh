@@ -10,21 +10,27 @@ edit_file /etc/fstab '/^[ \t]*#/ || !/comment=cloudconfig/'
 
 # known_as DEVICE: the UUID that udev links to DEVICE.
 known_as() {
-    for link in "$ROOT"/dev/disk/by-uuid/*; do
-        if [ "$(basename -- "$(readlink -- "$link")")" = "${1#/dev/}" ]; then
-            basename -- "$link"
-            return
-        fi
-    done
-    return 1
+    known=''
+    device=$1
+    each_entry this_device '/dev/disk/by-uuid/*'
+    printf '%s\n' "$known"
+}
+
+this_device() {
+    name=$(target "$1")
+    case ${1##*/} in
+        # UUIDs of all kinds have hexadecimal digits; what else is there names nothing.
+        *[!0-9A-Fa-f-]*) ;;
+        *) [ "${name##*/}" != "${device#/dev/}" ] || known=${1##*/} ;;
+    esac
 }
 
 if exists /etc/fstab; then
-    text=$(cat "$ROOT/etc/fstab")
+    text=$(from_file /etc/fstab cat)
     # Device names have no spaces: the pattern says so.
-    # shellcheck disable=SC2013
-    for device in $(awk '$1 ~ /^\/dev\/(sd|nvme|vd|xvd|hd)[a-z0-9]+$/ { print $1 }' "$ROOT/etc/fstab"); do
-        uuid=$(known_as "$device") || fail "/etc/fstab mounts $device, which has no UUID"
+    for device in $(printf '%s\n' "$text" | awk '$1 ~ /^\/dev\/(sd|nvme|vd|xvd|hd)[a-z0-9]+$/ { print $1 }'); do
+        uuid=$(known_as "$device")
+        [ -n "$uuid" ] || fail "/etc/fstab mounts $device, which has no UUID"
         text=$(printf '%s\n' "$text" | awk -v device="$device" -v uuid="UUID=$uuid" \
             '$1 == device { sub(/^[ \t]*[^ \t]+/, uuid) } { print }')
     done

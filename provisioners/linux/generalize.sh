@@ -8,11 +8,25 @@ STEP=generalize
 # forget_user NAME: the account, its group, its home and what the system keeps for it. Files are edited
 # because userdel refuses while the account is logged in, and Packer is logged in as it.
 forget_user() {
+    case $1 in
+        */* | .*) fail "not the name of an account: $1" ;;
+    esac
     vmoffer_user=$1
     export vmoffer_user
-    home=$(awk -F: '$1 == ENVIRON["vmoffer_user"] { print $6 }' "$ROOT/etc/passwd")
+    home=$(from_file /etc/passwd awk -F: '$1 == ENVIRON["vmoffer_user"] { print $6 }')
+    uid=$(from_file /etc/passwd awk -F: '$1 == ENVIRON["vmoffer_user"] { print $3 }')
+    # Where it really is, and whose: passwd may say anything.
+    walk "$home" follow
+    home=$vm_place
     case $home in
-        /home/?* | /var/?*/?* | /srv/?*) remove_home "$home" ;;
+        /home/?*) remove_home "$home" ;;
+        /var/?*/?* | /srv/?*)
+            if ! exists "$home" || [ "$(owner "$home")" = "$uid" ]; then
+                remove_home "$home"
+            else
+                warn "$home is named as the home of $1 and belongs to somebody else; it stays"
+            fi
+            ;;
     esac
     for file in passwd shadow subuid subgid; do
         edit_file "/etc/$file" 'index($0, ENVIRON["vmoffer_user"] ":") != 1'
@@ -33,18 +47,18 @@ forget_user() {
     done
     remove "/var/mail/$1" "/var/spool/mail/$1" "/var/spool/cron/$1" "/var/spool/cron/crontabs/$1" \
         "/var/lib/sudo/lectured/$1" "/var/lib/systemd/linger/$1" "/var/lib/AccountsService/users/$1"
-    for file in "$ROOT"/etc/sudoers.d/*; do
-        if [ -f "$file" ]; then
-            edit_file "${file#"$ROOT"}" '$1 != ENVIRON["vmoffer_user"]'
-            # The name of what is left without a rule often names the account too.
-            grep -Eqv '^[[:space:]]*(#|$)' "$file" || [ "${file##*/}" = README ] || remove "${file#"$ROOT"}"
-        fi
-    done
+    each_file forget_rules '/etc/sudoers.d/*'
+}
+
+forget_rules() {
+    edit_file "$1" '$1 != ENVIRON["vmoffer_user"]'
+    # The name of what is left without a rule often names the account too.
+    from_file "$1" grep -Eqv '^[[:space:]]*(#|$)' || [ "${1##*/}" = README ] || remove "$1"
 }
 
 # remove_home PATH: the folder too, unless a file system of its own is mounted there.
 remove_home() {
-    if mountpoint -q -- "$ROOT$1"; then
+    if is_mounted "$1"; then
         remove_found "what was in $1" "$1" 1 -name '*' ! -name lost+found
     else
         remove "$1"
@@ -61,7 +75,7 @@ forget_history() {
 
 # Everything that needs no tool of the guest, so that it can be done twice and on a scratch tree.
 sweep() {
-    for user in $BUILD_USER $DELETE_USERS; do
+    for user in $users; do
         forget_user "$user"
     done
     # Copies of the account files from before.
@@ -89,14 +103,12 @@ sweep() {
     remove /etc/udev/rules.d/70-persistent-net.rules
     edit_file /etc/fstab '/^[ \t]*#/ || !/comment=cloudconfig/'
     # A link leads to what a service writes at run time; a file carries the servers of the build.
-    if [ -f "$ROOT/etc/resolv.conf" ] && [ ! -L "$ROOT/etc/resolv.conf" ]; then
-        remove /etc/resolv.conf
-    fi
+    is_link /etc/resolv.conf || remove /etc/resolv.conf
 
     write_file /etc/hostname localhost.localdomain
     edit_file /etc/hosts '$1 != "127.0.1.1"'
     write_file /etc/machine-id '' 0444
-    if [ -f "$ROOT/var/lib/dbus/machine-id" ] && [ ! -L "$ROOT/var/lib/dbus/machine-id" ]; then
+    if is_file /var/lib/dbus/machine-id && ! is_link /var/lib/dbus/machine-id; then
         link /var/lib/dbus/machine-id /etc/machine-id
     fi
     remove /etc/machine-info /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /boot/efi/loader/random-seed
@@ -105,11 +117,7 @@ sweep() {
     remove_found "temporary files" /var/tmp 1 -name '*'
     remove_found "journals" /var/log/journal 1 -name '*'
     # Programs expect their log file to be there with its owner, so it stays, empty.
-    if [ -d "$ROOT/var/log" ]; then
-        stays /var/log/.
-        emptied=$(find "$ROOT/var/log" -type f ! -empty -printf . -exec truncate -s 0 -- {} +)
-        [ -z "$emptied" ] || note "emptied logs (${#emptied})"
-    fi
+    empty_found logs /var/log
 }
 
 # What has to come from the guest's own tools, once and first.
@@ -118,7 +126,7 @@ deprovision() {
     command -v waagent >/dev/null || fail "the agent is not installed, so the image cannot be generalized with it"
     run 180 waagent -force -deprovision+user
     # The agent deletes dhclient's folder as well, and dhclient does not make it again.
-    ! command -v dhclient >/dev/null || mkdir -p /var/lib/dhcp
+    ! command -v dhclient >/dev/null || make_folder /var/lib/dhcp
     if command -v cloud-init >/dev/null; then
         run 120 cloud-init clean --logs --seed
     fi
@@ -126,34 +134,33 @@ deprovision() {
 
 # From here on the journal keeps nothing, and nothing else writes logs.
 silence() {
-    mkdir -p /run/systemd/journald.conf.d
-    printf '[Journal]\nStorage=none\n' >/run/systemd/journald.conf.d/vmoffer.conf
+    write_file /run/systemd/journald.conf.d/vmoffer.conf '[Journal]
+Storage=none'
     attempt 60 systemctl restart systemd-journald || :
     attempt 60 systemctl stop syslog.socket rsyslog.service unattended-upgrades.service cron.service 2>/dev/null || :
 }
 
 # Unused blocks go back to the host, so that the disk image is sparse and old contents are gone.
 release() {
-    findmnt -rno SOURCE,TARGET -t ext3,ext4 | while read -r device folder; do
-        overwrite_journal "$device" "$folder"
-    done
+    mounts=$(findmnt -rno SOURCE,TARGET -t ext3,ext4 || :)
+    each_line overwrite_journal "$mounts"
     # What was deleted a moment ago is free, and trimmed, only once that is on the disk.
     sync
     attempt 900 fstrim -a || warn "fstrim is not possible here; the image will be larger than it needs to be"
     sync
 }
 
-# overwrite_journal DEVICE FOLDER: the journal still holds the directories and inodes of what is gone. Zeros
+# overwrite_journal "DEVICE FOLDER": the journal still holds the directories and inodes of what is gone. Zeros
 # push them out: twice what it can hold, in a file whose data has to pass through it.
 overwrite_journal() {
-    filler=$2/.vmoffer-journal
-    mib=$(dumpe2fs -h "$1" 2>/dev/null | awk '/^(Total j|J)ournal size:/ { m = $NF ~ /M$/; print m ? 2 * $NF : int($NF / 512) + 1 }')
+    mib=$(dumpe2fs -h "${1%% *}" 2>/dev/null | awk '/^(Total j|J)ournal size:/ { m = $NF ~ /M$/; print m ? 2 * $NF : int($NF / 512) + 1 }')
     [ -n "$mib" ] || return 0
-    if ! { : >"$filler" && attempt 60 chattr +j "$filler" &&
-        attempt 600 dd if=/dev/zero of="$filler" bs=1M "count=$mib" conv=fsync status=none; }; then
-        warn "the journal of $2 could not be overwritten; names of deleted files stay in it"
+    candidate "${1#* }/vmoffer-journal" ''
+    if ! { attempt 60 chattr +j "$vm_candidate" &&
+        attempt 600 dd if=/dev/zero of="$vm_candidate" bs=1M "count=$mib" conv=fsync status=none; }; then
+        warn "the journal of ${1#* } could not be overwritten; names of deleted files stay in it"
     fi
-    rm -f -- "$filler"
+    drop_candidate
 }
 
 # Packer is still connected and this step's end is still to be reported, so the end comes from outside the
@@ -176,6 +183,7 @@ the_end() {
 
 # A function, read as a whole before it runs: the script's own file goes away with /tmp.
 main() {
+    users=$(words "$BUILD_USER $DELETE_USERS")
     if [ "${1:-}" = the-end ]; then
         the_end
         return
@@ -183,7 +191,7 @@ main() {
     if live; then
         deprovision
         # Before the sweep, which takes the script's file with it.
-        [ "$POWEROFF" = no ] || cp -- "$0" /run/vmoffer-generalize.sh
+        [ "$POWEROFF" = no ] || write_file /run/vmoffer-generalize.sh "$(cat -- "$0")"
     fi
     sweep
     if live; then

@@ -7,23 +7,27 @@ STEP=kernel-modules
 
 wanted='hv_vmbus hv_storvsc hv_netvsc'
 # LISA looks for the keyboard as well; many kernels have it built in, and then there is nothing to add.
-! grep -qs 'hyperv-keyboard\.ko' "$ROOT"/lib/modules/*/modules.dep || wanted="$wanted hyperv-keyboard"
+keyboard=no
+look_for_keyboard() {
+    ! from_file "$1/modules.dep" grep -q 'hyperv-keyboard\.ko' || keyboard=yes
+}
+each_entry look_for_keyboard '/lib/modules/*'
+[ "$keyboard" = no ] || wanted="$wanted hyperv-keyboard"
 [ "$NVME" = no ] || wanted="$wanted nvme nvme_core"
 
 # The provisioning DVD is udf, the EFI partition vfat; hardening profiles forbid both.
-for file in "$ROOT"/etc/modprobe.d/*.conf; do
-    if [ -f "$file" ]; then
-        edit_file "${file#"$ROOT"}" '!/^[ \t]*(blacklist|install)[ \t]+(udf|vfat)([ \t]|$)/'
-    fi
-done
+allow() {
+    edit_file "$1" '!/^[ \t]*(blacklist|install)[ \t]+(udf|vfat)([ \t]|$)/'
+}
+each_file allow '/etc/modprobe.d/*.conf'
 
 case $TOOL in
     initramfs-tools)
         list=/etc/initramfs-tools/modules
         exists $list || fail "$list is missing; initramfs-tools is not installed"
-        text=$(cat "$ROOT$list")
+        text=$(from_file $list cat)
         for module in $wanted; do
-            if ! grep -qx "$module" "$ROOT$list"; then
+            if ! from_file $list grep -qx "$module"; then
                 text="$text
 $module"
             fi

@@ -1,8 +1,13 @@
 # What every step uses. A step sources this file; `vmoffer generate` puts it inside each rendered script.
 # shellcheck shell=sh
 #
-# ROOT is a prefix for every path, empty in a live guest. With a ROOT the step works on a scratch tree:
+# ROOT is the folder of a scratch tree, empty (or /) in a live guest. With a ROOT the step works on that tree:
 # files are edited, tools of the guest are not run. A step sets STEP to its id before it gets here.
+#
+# A tree may come from anybody. So a step opens no file itself: it names paths as the guest sees them, and the
+# functions below find the file, links followed inside ROOT at every level as a chroot would follow them, read
+# only regular files, and write under new names that nobody can guess. tests/provisioners/test_step_files.py
+# holds the steps to that.
 
 : "${STEP:?}" "${ROOT:=}"
 PATH=$PATH:/usr/sbin:/sbin
@@ -12,7 +17,12 @@ umask 022
 unset HISTFILE
 vm_notes=''
 vm_temp=''
-trap '[ -z "$vm_temp" ] || rm -f -- "$vm_temp"' EXIT
+vm_candidate=''
+trap 'rm -f -- ${vm_temp:+"$vm_temp"} ${vm_candidate:+"$vm_candidate"}' EXIT
+# A signal ends the step by way of that.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # note TEXT: what changed; all notes become the one line that the step prints.
 note() {
@@ -63,59 +73,170 @@ run() {
     }
 }
 
-# resolve PATH: the file behind PATH, symlinks followed inside ROOT and never out of it.
-resolve() {
-    vm_link=$1
+# walk PATH follow|keep: where PATH is in the tree, in vm_place, without links; `keep` does not follow the last name.
+walk() {
+    vm_rest=$1/
+    vm_place=''
     vm_hops=0
-    while [ -L "$ROOT$vm_link" ]; do
-        vm_hops=$((vm_hops + 1))
-        [ "$vm_hops" -le 20 ] || fail "$1 is a loop of symlinks"
-        vm_to=$(readlink -- "$ROOT$vm_link")
-        case $vm_to in
-            /*) vm_link=$vm_to ;;
-            *) vm_link=${vm_link%/*}/$vm_to ;;
+    while [ -n "$vm_rest" ]; do
+        vm_name=${vm_rest%%/*}
+        vm_rest=${vm_rest#*/}
+        case $vm_name in
+            '' | .) continue ;;
+            ..)
+                [ -n "$vm_place" ] || live || fail "$1 leads out of the tree"
+                vm_place=${vm_place%/*}
+                continue
+                ;;
         esac
+        vm_place=$vm_place/$vm_name
+        if [ -L "$ROOT$vm_place" ] && { [ "$2" = follow ] || [ -n "$vm_rest" ]; }; then
+            vm_hops=$((vm_hops + 1))
+            # As many as the kernel follows.
+            [ "$vm_hops" -le 40 ] || fail "$1 is a loop of symlinks"
+            vm_to=$(readlink -n -- "$ROOT$vm_place" && printf .) || fail "cannot read the link $vm_place"
+            vm_to=${vm_to%.}
+            case $vm_to in
+                /*) vm_place='' ;;
+                *) vm_place=${vm_place%/*} ;;
+            esac
+            vm_rest=$vm_to/$vm_rest
+        fi
     done
-    contained "$ROOT$vm_link" || fail "$1 leads out of the tree"
-    printf '%s\n' "$ROOT$vm_link"
 }
 
-# contained FILE: FILE lies inside ROOT when every link on the way is followed.
-contained() {
-    [ -n "$ROOT" ] || return 0
-    case $(realpath -m -- "$1") in
-        "$(realpath -- "$ROOT")"/*) ;;
-        *) return 1 ;;
+# exists PATH: there is something, be it a dangling symlink.
+exists() {
+    walk "$1" keep
+    [ -e "$ROOT$vm_place" ] || [ -L "$ROOT$vm_place" ]
+}
+
+# is_link PATH: PATH itself is a symlink.
+is_link() {
+    walk "$1" keep
+    [ -L "$ROOT$vm_place" ]
+}
+
+# is_file PATH: a regular file, or links that lead to one in the tree.
+is_file() {
+    walk "$1" follow
+    [ -f "$ROOT$vm_place" ]
+}
+
+# is_folder PATH: a folder, or links that lead to one in the tree.
+is_folder() {
+    walk "$1" follow
+    [ -d "$ROOT$vm_place" ]
+}
+
+# from_file PATH COMMAND…: COMMAND reads PATH; what is not there reads as empty. Pipes, devices and folders are refused.
+from_file() {
+    walk "$1" follow
+    if [ -f "$ROOT$vm_place" ]; then
+        [ -r "$ROOT$vm_place" ] || fail "cannot read $1"
+        shift
+        "$@" <"$ROOT$vm_place"
+    else
+        [ ! -e "$ROOT$vm_place" ] || [ "$vm_place" = /dev/null ] || fail "$1 is not a regular file"
+        shift
+        "$@" </dev/null
+    fi
+}
+
+# target PATH: what the symlink says; nothing for what is none.
+target() {
+    walk "$1" keep
+    [ ! -L "$ROOT$vm_place" ] || readlink -- "$ROOT$vm_place"
+}
+
+# each_entry COMMAND FOLDER/PATTERN: COMMAND with the path of every entry of FOLDER that matches.
+each_entry() {
+    walk "${2%/*}" follow
+    vm_ifs=$IFS
+    # No splitting: the pattern alone is expanded.
+    IFS=''
+    for vm_found in "$ROOT$vm_place"/${2##*/}; do
+        IFS=$vm_ifs
+        [ -e "$vm_found" ] || [ -L "$vm_found" ] || continue
+        [ -z "${3:-}" ] || "$3" "${2%/*}/${vm_found##*/}" || continue
+        "$1" "${2%/*}/${vm_found##*/}"
+    done
+    IFS=$vm_ifs
+}
+
+# each_file COMMAND FOLDER/PATTERN…: the same, regular files only.
+each_file() {
+    each_entry "$1" "$2" is_file
+    [ "$#" -lt 3 ] || each_entry "$1" "$3" is_file
+}
+
+# writable PATH: PATH can become a file: its folder is made, in vm_file the file, leftovers of a killed run gone.
+writable() {
+    walk "$1" follow
+    case $vm_place in
+        '' | /dev/* | /proc/* | /sys/*) fail "$1 is $vm_place, where no file is written" ;;
     esac
+    vm_file=$ROOT$vm_place
+    [ ! -e "$vm_file" ] || [ -f "$vm_file" ] || fail "$1 is not a regular file"
+    mkdir -p -- "${vm_file%/*}" || fail "cannot make the folder of $1"
+    for vm_old in "${vm_file%/*}"/.vmoffer-??????????; do
+        [ ! -f "$vm_old" ] || rm -f -- "$vm_old"
+    done
 }
 
-# stays PATH: the folder of PATH is inside ROOT; PATH itself may be a link to anywhere.
-stays() {
-    live || contained "$(realpath -m -- "$ROOT${1%/*}/.")/x" || fail "$1 leads out of the tree"
+# new_beside FILE: an empty file that did not exist, for its owner only; prints its name.
+new_beside() {
+    mktemp "${1%/*}/.vmoffer-XXXXXXXXXX"
+}
+
+# candidate PATH TEXT: TEXT in a file beside PATH, for a tool to check; its name is in vm_candidate. Gone with the step.
+candidate() {
+    writable "$1"
+    vm_candidate=$(new_beside "$vm_file") || fail "cannot write beside $1"
+    { if [ -n "$2" ]; then printf '%s\n' "$2"; fi >"$vm_candidate"; } || fail "cannot write beside $1"
+}
+
+drop_candidate() {
+    rm -f -- "$vm_candidate"
+    vm_candidate=''
+}
+
+# make_folder PATH: the folder is there, and what is above it.
+make_folder() {
+    walk "$1" follow
+    mkdir -p -- "$ROOT$vm_place" || fail "cannot make the folder $1"
+}
+
+# owner PATH: the user id of the owner.
+owner() {
+    walk "$1" follow
+    stat -c %u -- "$ROOT$vm_place"
+}
+
+# is_mounted PATH: a file system of its own is mounted there.
+is_mounted() {
+    walk "$1" follow
+    mountpoint -q -- "$ROOT$vm_place"
 }
 
 # write_file PATH TEXT [MODE]: PATH holds TEXT afterwards, replaced in one rename; an equal file is not touched.
 write_file() {
-    vm_file=$(resolve "$1") || exit 1
-    mkdir -p -- "${vm_file%/*}" || fail "cannot make the folder of $1"
-    vm_temp=$vm_file.vmoffer-new
-    {
-        rm -f -- "$vm_temp"
-        (umask 077 && if [ -n "$2" ]; then printf '%s\n' "$2"; fi >"$vm_temp")
-    } || fail "cannot write $1"
+    writable "$1"
+    vm_temp=$(new_beside "$vm_file") || fail "cannot write $1"
+    { if [ -n "$2" ]; then printf '%s\n' "$2"; fi >"$vm_temp"; } || fail "cannot write $1"
     if [ -f "$vm_file" ] && cmp -s -- "$vm_file" "$vm_temp"; then
         rm -f -- "$vm_temp"
     else
         if [ -f "$vm_file" ]; then
-            chmod --reference="$vm_file" -- "$vm_temp"
-            chown --reference="$vm_file" -- "$vm_temp"
+            chown "$(stat -c %u:%g -- "$vm_file")" "$vm_temp" || fail "cannot give $1 its owner"
+            chmod "$(stat -c %a -- "$vm_file")" "$vm_temp"
             # With SELinux a new file gets its folder's label, which is not that of shadow or sshd_config.
             ! live || [ ! -e /sys/fs/selinux/enforce ] || chcon --reference="$vm_file" -- "$vm_temp" ||
                 fail "cannot label $1"
         else
-            chmod "${3:-0644}" -- "$vm_temp"
+            chmod "${3:-0644}" "$vm_temp"
         fi
-        mv -f -- "$vm_temp" "$vm_file" || fail "cannot replace $1"
+        mv -fT -- "$vm_temp" "$vm_file" || fail "cannot replace $1"
         note "wrote $1"
     fi
     vm_temp=''
@@ -125,10 +246,17 @@ write_file() {
 edit_file() {
     vm_edit=$1
     shift
-    vm_from=$(resolve "$vm_edit") || exit 1
-    [ -f "$vm_from" ] || return 0
-    vm_text=$(awk "$@" <"$vm_from") || fail "cannot read $vm_edit"
+    is_file "$vm_edit" || ! exists "$vm_edit" || from_file "$vm_edit" :
+    is_file "$vm_edit" || return 0
+    vm_text=$(from_file "$vm_edit" awk "$@") || fail "cannot read $vm_edit"
     write_file "$vm_edit" "$vm_text"
+}
+
+# quoted TEXT: TEXT as one word of a shell.
+quoted() {
+    printf "'"
+    printf '%s' "$1" | sed "s/'/'\\\\''/g"
+    printf "'"
 }
 
 # set_key PATH KEY VALUE: one active `KEY=VALUE` line; replaced where it stands, appended when missing.
@@ -146,17 +274,15 @@ set_key() {
     edit_file "$1" "$vm_program"
 }
 
-# exists PATH: there is something, be it a dangling symlink.
-exists() {
-    [ -e "$ROOT$1" ] || [ -L "$ROOT$1" ]
-}
-
-# remove PATH…: delete files, links and folders.
+# remove PATH…: delete files, links and folders; never a folder at the top.
 remove() {
     for vm_path in "$@"; do
         if exists "$vm_path"; then
-            stays "$vm_path"
-            rm -rf -- "$ROOT$vm_path" || fail "cannot remove $vm_path"
+            case $vm_place in
+                /*/*) ;;
+                *) [ -L "$ROOT$vm_place" ] || [ ! -d "$ROOT$vm_place/" ] || fail "$vm_path is a part of the system and stays" ;;
+            esac
+            rm -rf -- "$ROOT$vm_place" || fail "cannot remove $vm_path"
             note "removed $vm_path"
         fi
     done
@@ -165,49 +291,69 @@ remove() {
 # remove_found WHAT FOLDER DEPTH FIND-TEST…: delete what find matches below FOLDER, links not followed.
 remove_found() {
     vm_what=$1
-    vm_folder=$ROOT$2
     vm_depth=$3
+    ! is_link "$2" && is_folder "$2" && [ -n "$vm_place" ] || return 0
+    vm_folder=$ROOT$vm_place
     shift 3
-    [ -d "$vm_folder" ] && [ ! -L "$vm_folder" ] || return 0
-    stays "${vm_folder#"$ROOT"}/."
     vm_dots=$(find "$vm_folder" -mindepth 1 -maxdepth "$vm_depth" \
         \( "$@" \) -prune -printf . -exec rm -rf -- {} +) || fail "cannot remove $vm_what"
     [ -z "$vm_dots" ] || note "removed $vm_what (${#vm_dots})"
 }
 
+# empty_found WHAT FOLDER: every file below FOLDER is empty afterwards; one with a second name elsewhere goes.
+empty_found() {
+    remove_found "$1" "$2" 99 -type f -links +1
+    ! is_link "$2" && is_folder "$2" && [ -n "$vm_place" ] || return 0
+    vm_dots=$(find "$ROOT$vm_place" -type f ! -empty -links 1 -printf . -exec truncate -s 0 -- {} +) ||
+        fail "cannot empty $1"
+    [ -z "$vm_dots" ] || note "emptied $1 (${#vm_dots})"
+}
+
 # link PATH TARGET: PATH is a symlink to TARGET afterwards.
 link() {
-    if [ "$(readlink -- "$ROOT$1" || :)" != "$2" ]; then
-        stays "$1"
-        mkdir -p -- "$ROOT${1%/*}"
-        rm -rf -- "$ROOT$1.vmoffer-new"
-        ln -s -- "$2" "$ROOT$1.vmoffer-new"
-        mv -fT -- "$ROOT$1.vmoffer-new" "$ROOT$1" || fail "cannot link $1"
+    if ! is_link "$1" || [ "$(target "$1")" != "$2" ]; then
+        walk "$1" keep
+        vm_file=$ROOT$vm_place
+        mkdir -p -- "${vm_file%/*}" || fail "cannot make the folder of $1"
+        # ln makes the name or fails; it follows nothing.
+        vm_temp=$(mktemp -u "${vm_file%/*}/.vmoffer-XXXXXXXXXX")
+        ln -sT -- "$2" "$vm_temp" || fail "cannot link $1"
+        mv -fT -- "$vm_temp" "$vm_file" || fail "cannot link $1"
+        vm_temp=''
         note "linked $1 to $2"
     fi
+}
+
+# each_line COMMAND TEXT: COMMAND with every line of TEXT.
+each_line() {
+    vm_ifs=$IFS
+    IFS='
+'
+    set -f
+    for vm_line in $2; do
+        set +f
+        IFS=$vm_ifs
+        "$1" "$vm_line"
+    done
+    set +f
+    IFS=$vm_ifs
 }
 
 # homes: root's home and every home of an account with a login shell, one per line, never `/`.
 homes() {
     printf '/root\n'
-    [ ! -f "$ROOT/etc/passwd" ] ||
-        awk -F: '$7 ~ /sh$/ && $6 ~ /^\/./ && $6 != "/root" && !seen[$6]++ { print $6 }' "$ROOT/etc/passwd"
+    from_file /etc/passwd awk -F: '$7 ~ /sh$/ && $6 ~ /^\/./ && $6 != "/root" && !seen[$6]++ { print $6 }'
 }
 
-# each_home COMMAND…: run COMMAND with a home as last argument, for all of them.
+# each_home COMMAND: COMMAND with every home, links to it followed.
 each_home() {
-    vm_homes=$(homes)
-    vm_old_ifs=$IFS
-    IFS='
-'
-    set -f
-    for vm_home in $vm_homes; do
-        set +f
-        IFS=$vm_old_ifs
-        "$@" "$vm_home"
-    done
-    set +f
-    IFS=$vm_old_ifs
+    vm_with_home=$1
+    each_line vm_at_home "$(homes)"
+}
+
+vm_at_home() {
+    walk "$1" follow
+    [ -z "$vm_place" ] || "$vm_with_home" "$vm_place"
 }
 
 # drop_yaml_key PATH KEY: cut a top-level KEY with everything indented under it (and `- ` items) out of YAML.
@@ -322,7 +468,19 @@ offer_package() {
     fi
 }
 
-live || [ -d "$ROOT" ] || fail "no tree at $ROOT"
+# words TEXT: the words of TEXT, for packages, units and accounts: no options, no patterns, nothing for a shell.
+words() {
+    case " $1" in
+        *[!A-Za-z0-9.+:=/_@~\ -]* | *' -'*) fail "not a list of names: $1" ;;
+    esac
+    printf '%s\n' "$1"
+}
+
+if ! live; then
+    vm_root=$(CDPATH='' cd -P -- "$ROOT" 2>/dev/null && pwd -P && printf .) || fail "no tree at $ROOT"
+    ROOT=${vm_root%?.}
+    ROOT=${ROOT%/}
+fi
 if live && [ "$(id -u)" -ne 0 ]; then
     fail "must run as root"
 fi

@@ -15,42 +15,51 @@ if exists /lib/udev/rules.d/75-persistent-net-generator.rules ||
     exists /usr/lib/udev/rules.d/75-persistent-net-generator.rules; then
     link /etc/udev/rules.d/75-persistent-net-generator.rules /dev/null
 fi
-for file in "$ROOT"/etc/systemd/network/*.link; do
+drop_named() {
     # A name tied to a hardware address.
-    if [ -f "$file" ] && grep -Eqi '^(Permanent)?MACAddress=' "$file"; then
-        remove "${file#"$ROOT"}"
-    fi
-done
+    ! from_file "$1" grep -Eqi '^(Permanent)?MACAddress=' || remove "$1"
+}
+each_file drop_named '/etc/systemd/network/*.link'
 
 # managed: cloud-init renders the network; not when it is absent or told not to.
 managed() {
     exists /etc/cloud/cloud.cfg || return 1
-    ! grep -Eqs '^network:[[:space:]]*(\{[[:space:]]*config:[[:space:]]*"?disabled|$)' \
-        "$ROOT/etc/cloud/cloud.cfg" "$ROOT"/etc/cloud/cloud.cfg.d/*.cfg
+    own_network=no
+    each_file look_for_network /etc/cloud/cloud.cfg '/etc/cloud/cloud.cfg.d/*.cfg'
+    [ "$own_network" = no ]
 }
 
-# foreign FILE: it configures a card by name, address or MAC, or does not read the folder beside it.
+look_for_network() {
+    ! from_file "$1" grep -Eq '^network:[[:space:]]*(\{[[:space:]]*config:[[:space:]]*"?disabled|$)' || own_network=yes
+}
+
+# foreign PATH: it configures a card by name, address or MAC, or does not read the folder beside it.
 foreign() {
-    awk '
+    from_file "$1" awk '
         $1 == "iface" && $2 != "lo" { bad = 1 }
         $1 == "hwaddress" || $1 == "address" { bad = 1 }
         $1 ~ /^source/ && $2 ~ /interfaces\.d/ { reads = 1 }
-        END { exit !(bad || !reads) }' "$1"
+        END { exit !(bad || !reads) }'
 }
 
-# bound FILE: it ties the configuration to a hardware address or gives a fixed one.
+# bound PATH: it ties the configuration to a hardware address or gives a fixed one.
 bound() {
-    grep -Eqi '^[[:space:]]*(hwaddr|lladdr|mac-address|macaddress|ipaddr[0-9]*|address[0-9]*|method)[[:space:]]*=[[:space:]]*(manual|.*[0-9a-f]+[:.][0-9a-f]+)' "$1"
+    from_file "$1" grep -Eqi '^[[:space:]]*(hwaddr|lladdr|mac-address|macaddress|ipaddr[0-9]*|address[0-9]*|method)[[:space:]]*=[[:space:]]*(manual|.*[0-9a-f]+[:.][0-9a-f]+)'
 }
 
 # What an installer wrote for its card: every ifcfg file but loopback's, every profile that is bound.
-for file in "$ROOT"/etc/sysconfig/network-scripts/ifcfg-* "$ROOT"/etc/sysconfig/network/ifcfg-*; do
-    case ${file##*/} in ifcfg-lo | ifcfg-eth0 | ifcfg-\* | ifcfg.template) continue ;; esac
-    remove "${file#"$ROOT"}"
-done
-for file in "$ROOT"/etc/NetworkManager/system-connections/* "$ROOT"/etc/systemd/network/*.network; do
-    [ ! -f "$file" ] || ! bound "$file" || remove "${file#"$ROOT"}"
-done
+drop_card() {
+    case ${1##*/} in
+        ifcfg-lo | ifcfg-eth0 | ifcfg.template) ;;
+        *) remove "$1" ;;
+    esac
+}
+each_entry drop_card '/etc/sysconfig/network-scripts/ifcfg-*'
+each_entry drop_card '/etc/sysconfig/network/ifcfg-*'
+drop_bound() {
+    ! bound "$1" || remove "$1"
+}
+each_file drop_bound '/etc/NetworkManager/system-connections/*' '/etc/systemd/network/*.network'
 
 case $SYSCONFIG in
     rhel)
@@ -101,18 +110,18 @@ if exists /etc/network/interfaces; then
     managed || stanza='
 allow-hotplug eth0
 iface eth0 inet dhcp'
-    if ! managed || foreign "$ROOT/etc/network/interfaces"; then
+    if ! managed || foreign /etc/network/interfaces; then
         write_file /etc/network/interfaces "# Written by vmoffer: cards are configured by DHCP at first boot.
 source /etc/network/interfaces.d/*
 
 auto lo
 iface lo inet loopback$stanza"
     fi
-    for file in "$ROOT"/etc/network/interfaces.d/*; do
-        if [ -f "$file" ] && grep -Eq '^[[:space:]]*(hwaddress|address|iface[[:space:]]+[^[:space:]]+[[:space:]]+inet6?[[:space:]]+static)' "$file"; then
-            remove "${file#"$ROOT"}"
-        fi
-    done
+    drop_fixed() {
+        ! from_file "$1" grep -Eq '^[[:space:]]*(hwaddress|address|iface[[:space:]]+[^[:space:]]+[[:space:]]+inet6?[[:space:]]+static)' ||
+            remove "$1"
+    }
+    each_file drop_fixed '/etc/network/interfaces.d/*'
 elif managed; then
     remove /etc/netplan/50-dhcp.yaml
 elif exists /etc/netplan; then

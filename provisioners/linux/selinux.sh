@@ -5,7 +5,7 @@ STEP=selinux
 # shellcheck source=lib.sh
 . "${0%/*}/lib.sh"
 
-if grep -Eqs '^SELINUX=(enforcing|permissive)' "$ROOT/etc/selinux/config"; then
+if from_file /etc/selinux/config grep -Eq '^SELINUX=(enforcing|permissive)'; then
     if live && command -v restorecon >/dev/null && [ -e /sys/fs/selinux/enforce ]; then
         # -v names what was wrong, so an empty answer is a tree in order.
         fixed=$(attempt 1200 restorecon -R -F -v -x /etc /boot /root /home /usr /var) || fail "restorecon did not succeed"

@@ -16,11 +16,11 @@ set_key $conf OS.RootDeviceScsiTimeout 300
 set_key $conf Extensions.Enabled y
 set_key $conf AutoUpdate.Enabled y
 # The newer switch: only where the shipped file or somebody before us turned it.
-if grep -q '^[[:space:]]*AutoUpdate\.UpdateToLatestVersion[[:space:]]*=' "$ROOT$conf"; then
+if from_file $conf grep -q '^[[:space:]]*AutoUpdate\.UpdateToLatestVersion[[:space:]]*='; then
     set_key $conf AutoUpdate.UpdateToLatestVersion y
 fi
 # Names of before 2.2.45, which say the opposite where they are still written.
-if grep -q '^[[:space:]]*Provisioning\.\(Enabled\|UseCloudInit\)[[:space:]]*=' "$ROOT$conf"; then
+if from_file $conf grep -q '^[[:space:]]*Provisioning\.\(Enabled\|UseCloudInit\)[[:space:]]*='; then
     edit_file $conf '!/^[ \t]*Provisioning\.(Enabled|UseCloudInit)[ \t]*=/'
 fi
 finish

@@ -45,7 +45,7 @@ COMMON = {
     " type filter hook input priority 0; policy drop; } }\n",
     "etc/udev/rules.d/70-persistent-net.rules": 'ATTR{address}=="52:54:00:12:34:56", NAME="eth0"\n',
     "swapfile": "\0" * 64,
-    "data/my swap": "\0" * 64,
+    "data/my swap": "\0" * 4086 + "SWAPSPACE2",
     "root/.bash_history": "curl secret\n",
     "root/.ssh/authorized_keys": "ssh-ed25519 AAAA build\n",
     "home/packer/.ssh/authorized_keys": "ssh-ed25519 AAAA build\n",

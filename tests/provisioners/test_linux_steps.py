@@ -15,6 +15,7 @@ from scratch import make_sku
 
 from generator import steps
 from generator.model import Builder
+from vmoffer import scratch
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 IDS = [entry.id for entry in steps.entries("linux")]
@@ -36,13 +37,6 @@ def snapshot(tree: Path) -> dict[str, tuple[object, ...]]:
     return found
 
 
-def matches(path: str, pattern: str) -> bool:
-    """Whether a path is one that `touches` names, or a folder on the way to one or inside one."""
-    parts = re.split(r"(\*\*|\*)", pattern)
-    regex = "".join({"**": ".*", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(f"{regex}(/.*)?", path, re.DOTALL) is not None
-
-
 def read(tree: Path, name: str) -> str:
     return (tree / name).read_text()
 
@@ -51,19 +45,13 @@ def read(tree: Path, name: str) -> str:
 def test_step_says_one_line_and_stays_within_the_paths_it_declares(
     tree: Path, run_step: Run, step_id: str
 ) -> None:
-    before = snapshot(tree)
+    patterns = list(scratch.declared(tree, FILES[step_id].touches))
+    before = scratch.snapshot(tree, patterns)
     done = run_step(tree, step_id)
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(rf"vmoffer: {step_id}: [^\n]+\n", done.stdout)
-    after = snapshot(tree)
-    changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
-    files = {
-        path for path in changed if (before.get(path) or after[path])[0] != "folder" or path not in after
-    }
-    outside = {
-        path for path in files if not any(matches(path, pattern) for pattern in FILES[step_id].touches)
-    }
-    assert not outside
+    changes = scratch.difference(before, scratch.snapshot(tree, patterns), patterns)
+    assert not [change.path for change in changes if not change.declared]
 
 
 @pytest.mark.parametrize("step_id", IDS)
@@ -83,7 +71,7 @@ def test_whole_plan_leaves_no_trace_of_the_build_user_or_the_build_host(tree: Pa
         assert "packer" not in path.name
         if path.is_file():
             assert not re.search(rb"packer|buildhost|52:54:00", path.read_bytes()), path
-    assert not list(tree.rglob("*vmoffer-new*"))
+    assert not list(tree.rglob(".vmoffer-*"))
     assert read(tree, "home/app user/keep me.txt") == "kept\n"
 
 
@@ -354,10 +342,10 @@ def test_absolute_symlink_is_followed_inside_the_tree(tree: Path, run_step: Run)
 
 
 def test_file_half_written_by_an_interrupted_run_is_overcome(tree: Path, run_step: Run) -> None:
-    (tree / "etc/fstab.vmoffer-new").write_text("half a li")
-    (tree / "etc/fstab.vmoffer-new").chmod(0o000)
+    (tree / "etc/.vmoffer-a1B2c3D4e5").write_text("half a li")
+    (tree / "etc/.vmoffer-a1B2c3D4e5").chmod(0o000)
     assert run_step(tree, "swap").returncode == 0
-    assert not (tree / "etc/fstab.vmoffer-new").exists()
+    assert not (tree / "etc/.vmoffer-a1B2c3D4e5").exists()
     assert "swap" not in read(tree, "etc/fstab")
 
 

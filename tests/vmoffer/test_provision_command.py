@@ -124,8 +124,8 @@ def test_folders_that_lead_out_of_the_tree_are_refused(tree: Path, tmp_path: Pat
 
 # What the sudoers step runs.
 PROGRAMS = (
-    "sh", "awk", "cat", "cmp", "chmod", "chown", "grep", "hostname", "id", "mkdir", "mv", "readlink", "rm",
-    "timeout", "tr",
+    "sh", "awk", "cat", "cmp", "chmod", "chown", "grep", "hostname", "id", "mkdir", "mktemp", "mv",
+    "readlink", "rm", "stat", "timeout", "tr",
 )  # fmt: skip
 
 
