@@ -50,6 +50,11 @@ def by_cloud_init(guest: Guest) -> bool:
     return not _hindrance(guest)[0]
 
 
+def runs(guest: Guest) -> bool:
+    """Whether cloud-init runs; if it finds nothing for it, it configures the network all the same."""
+    return cloudinit.starts(guest) and sources(guest).runs
+
+
 def sources(guest: Guest) -> datasource.Sources:
     """Where cloud-init looks for data, with the kernel command line of what boots."""
     entries = boot.defaults(guest)

@@ -6,7 +6,7 @@ import re
 
 from validators.check import Answer, Case, met, rule, shown, skipped, unmet
 from validators.guest import Guest, Kind, exists, lines, text
-from validators.linux import cloudinit, network, release, systemd
+from validators.linux import cloudinit, ifupdown, network, networkd, provisioning, release, systemd
 from validators.linux.release import assignments
 
 LEASES = (
@@ -37,24 +37,38 @@ BLOCKING = re.compile(
 @rule("LNX-NET-001")
 def card_gets_its_address(case: Case) -> Answer:
     guest = case.guest
-    cards = network.cards(guest)
-    for card in cards:
+    cards, given = network.cards(guest), None
+    rendered = cloudinit.renders_network(guest) and provisioning.runs(guest)
+    if rendered:
+        given = network.of_cloud_init(guest)
+    for card in [*cards, *(given or ())]:
         if card.mac:
             return unmet(f"{card.name} is tied to the hardware address {card.mac}", card.where)
         if card.static:
             return unmet(f"{card.name} has a static address", card.where)
-    dynamic = next((card for card in cards if card.dhcp and card.on_boot), None)
+    first = networkd.first_card(guest)
+    dynamic = next(
+        (card for card in [*cards, *(given or ())] if card.first and card.dhcp and card.on_boot), None
+    )
     if dynamic:
         return met(f"{dynamic.name} uses DHCP at boot", dynamic.where)
-    if cloudinit.renders_network(guest):
-        return met("cloud-init configures the network at first boot")
+    others = [card for card in [*cards, *(given or ())] if card.dhcp and not card.first]
+    if rendered and given is None:
+        unread = network.unread_folder(guest)
+        if not unread:
+            return met("cloud-init configures the network at first boot")
+        reason = f"cloud-init writes into {unread}, which {ifupdown.MAIN} does not read"
+        return unmet(reason, ifupdown.MAIN)
     # NetworkManager uses DHCP on every card nobody configured, unless told otherwise.
-    if systemd.started_by(guest, "NetworkManager.service") and not _no_auto_default(guest):
+    if systemd.started_by(guest, "NetworkManager.service") and not _no_auto_default(guest, first):
         return met("NetworkManager uses DHCP on any card")
-    late = next((card for card in cards if card.dhcp), None)
+    late = next((card for card in cards if card.dhcp and card.first), None)
     if late:
         return unmet(f"{late.name} does not start at boot", late.where)
-    return unmet("nothing asks for DHCP at boot")
+    if others:
+        named = shown([card.name for card in others])
+        return unmet(f"DHCP is for {named}; on Azure the first card is {first}", others[0].where)
+    return unmet("nothing asks for DHCP at boot", given[0].where if given else "")
 
 
 @rule("LNX-NET-002")
@@ -159,10 +173,13 @@ def dhclient_is_patient(case: Case) -> Answer:
     return unmet("no timeout is set, so dhclient gives up after 60 seconds", DHCLIENT_FILES[0])
 
 
-def _no_auto_default(guest: Guest) -> bool:
-    files = ["/etc/NetworkManager/NetworkManager.conf", *guest.glob("/etc/NetworkManager/conf.d/*.conf")]
-    settings = (line.replace(" ", "") for path in files for line in lines(guest, path))
-    return any(setting.startswith("no-auto-default=*") for setting in settings)
+def _no_auto_default(guest: Guest, card: str) -> bool:
+    """Whether NetworkManager leaves `card` alone, or makes no connection of its own for it."""
+    files = (path for pattern in network.NM_CONFIGURATIONS for path in guest.glob(pattern))
+    settings = [line.replace(" ", "") for path in files for line in lines(guest, path)]
+    given = [line.partition("=")[2] for line in settings if line.startswith("no-auto-default=")]
+    words = given[-1].split(",") if given else []
+    return network.unmanaged(guest, card) or bool({"*", card, f"interface-name:{card}"} & set(words))
 
 
 def _has_content(guest: Guest, path: str) -> bool:
