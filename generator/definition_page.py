@@ -70,10 +70,11 @@ def anchor(path: str) -> str:
 def _inner(field: Node) -> tuple[Node | None, bool]:
     """The mapping that a field holds, if it is one of ours, and whether the field is a list of them."""
     items = field.get("type") == "array"
-    options = [field["items"] if items else field, *field.get("anyOf", [])]
+    held = field["items"] if items else field
+    options = [held, *held.get("anyOf", [])]
     for option in options:
         target: Node = document()["$defs"].get(option.get("$ref", "").rsplit("/", 1)[-1], {})
-        if "properties" in target:
+        if target.get("properties"):
             return target, items
     return None, items
 

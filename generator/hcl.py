@@ -58,6 +58,21 @@ def plugin(value: Any) -> Hcl:
     return hcl(_unbraced(value))
 
 
+def inert(text: str) -> str:
+    """`text` as the value of a variable (`-var`) that a plugin reads: Go templates give `text` back."""
+    guarded: str = _unbraced(text)
+    return guarded
+
+
+def twice(value: Any) -> Hcl:
+    """`value` for an attribute that a plugin runs through Go templates twice: read, and at work.
+
+    These are, by the sources of Packer 1.16: manifest's custom_data, file's destination, powershell's env,
+    and the inline lines of shell and shell-local.
+    """
+    return hcl(_unbraced(_unbraced(value)))
+
+
 def inner(text: str) -> Hcl:
     """What `plugin` says of `text`, without the quotes: to go on inside a quoted template."""
     return Hcl(plugin(text)[1:-1])

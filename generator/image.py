@@ -1,12 +1,12 @@
-"""The part of a definition that becomes the image: system, disks, and your own steps."""
+"""The part of a definition that becomes the image: system and disks."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from generator.closed import Closed, OneOf
+from generator.closed import Closed
 
 Caching = Literal["none", "read-only", "read-write"]
 Distribution = Literal[
@@ -82,44 +82,3 @@ class DataDisk(Closed):
     def blank(self) -> bool:
         """A disk nobody fills: the builder attaches it, so install steps may use it."""
         return self.content is None and self.image is None
-
-
-class FileUpload(Closed):
-    """A file or folder for the guest; missing parents are made, on Linux it belongs to root."""
-
-    source: str = Field(
-        description="File or folder, relative to the definition", examples=["files/shop.conf"]
-    )
-    destination: str = Field(description="Absolute path in the guest", examples=["/etc/shop/shop.conf"])
-
-
-class Step(OneOf):
-    """One of your own provisioner steps: exactly one of script, inline, file."""
-
-    choices = ("script", "inline", "file")
-
-    name: str | None = Field(None, description="Shown in the log", examples=["shop"])
-    script: str | None = Field(
-        None, description="Script file, relative to the definition", examples=["files/install.sh"]
-    )
-    inline: list[str] | None = Field(
-        None,
-        min_length=1,
-        description="Lines of shell (Linux) or PowerShell (Windows); the first that fails ends the build",
-        examples=[["apt-get update", "apt-get install --yes nginx"]],
-    )
-    file: FileUpload | None = Field(
-        None,
-        description="An upload; missing parents are made, on Linux it belongs to root",
-        examples=[{"source": "files/shop.conf", "destination": "/etc/shop/shop.conf"}],
-    )
-    env: dict[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")], str] = Field(
-        {},
-        description="Environment of the script. No secrets: it is written into the project",
-        examples=[{"SHOP_PORT": "8443"}],
-    )
-    when: Literal["before-prepare", "before-generalize"] = Field(
-        "before-generalize",
-        description="Before or after vmoffer prepares the guest; both before it is generalized",
-        examples=["before-prepare", "before-generalize"],
-    )

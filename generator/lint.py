@@ -17,6 +17,7 @@ from generator.listing_rules import listing
 from generator.load import FieldPath, Invalid, Problem, dotted
 from generator.model import Sku
 from generator.offer_rules import RULES, sku_ids
+from generator.own_step_rules import own_steps
 from generator.waive_rules import applied, over
 
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])+")
@@ -85,7 +86,12 @@ def unusable(definitions: list[Definition]) -> list[Problem]:
     return [
         Problem(definition.path, definition.line(*field), dotted(field), found, allowed)
         for definition in definitions
-        for field, found, allowed in (*_files(definition), *_gaps(definition.sku), *_settings(definition.sku))
+        for field, found, allowed in (
+            *_files(definition),
+            *own_steps(definition),
+            *_gaps(definition.sku),
+            *_settings(definition.sku),
+        )
     ]
 
 
@@ -111,6 +117,12 @@ def named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
             yield ("steps", index, "script"), step.script, "file"
         if step.file:
             yield ("steps", index, "file", "source"), step.file.source, "file or folder"
+        if step.packer:
+            yield ("steps", index, "packer"), step.packer, "file"
+        if step.ansible:
+            yield ("steps", index, "ansible", "playbook"), step.ansible.playbook, "file"
+            if step.ansible.folder:
+                yield ("steps", index, "ansible", "folder"), step.ansible.folder, "folder"
     if sku.listing:
         for name, file in sku.listing.logos:
             if file:
@@ -124,7 +136,7 @@ def named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
 def _files(definition: Definition) -> Iterator[tuple[FieldPath, str, str]]:
     for field, name, kind in named_files(definition.sku):
         path = definition.root / name
-        if not (path.is_file() or (path.is_dir() and kind == "file or folder")):
+        if not ((path.is_file() and kind != "folder") or (path.is_dir() and "folder" in kind)):
             yield field, f"{name!r}, which is not there", f"a {kind} that exists, from {definition.root}/"
 
 

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import errno
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from generator.bounded_yaml import FieldPath as FieldPath
+from generator.bounded_yaml import compose
 from generator.errors import Unusable
 from generator.explain import explain
 from generator.model import Sku
 
 MAX_BYTES = 1024 * 1024  # a definition is a page of text; a megabyte is not one
-MAX_FIELDS = 100_000
-SMALL = 16 * 1024  # characters; the C parser recurses on the C stack, which more brackets could overflow
-# YAML 1.2 allows none of it, the C parser some.
-UNPRINTABLE = re.compile(r"[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-FieldPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -133,7 +128,7 @@ def _text(path: Path) -> str:
 def _parse(path: Path, text: str) -> tuple[Any, Lines, list[Problem]]:
     """Plain data, line numbers and the problems of the YAML itself that do not stop the reading."""
     try:
-        node, data = _composed(text)
+        document = compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or "an error"
@@ -142,60 +137,38 @@ def _parse(path: Path, text: str) -> tuple[Any, Lines, list[Problem]]:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         line = text.count("\n", 0, error.position) + 1 if isinstance(error, ReaderError) else 1
         raise Invalid([Problem(path, line, "", first, "valid YAML")]) from None
+    data = document.data
     if not isinstance(data, dict):
         found = "nothing" if data is None else f"a {type(data).__name__}"
         raise Invalid([Problem(path, 1, "", found, "a mapping of fields, such as `publisher: contoso`")])
     positions: dict[FieldPath, int] = {}
-    problems: list[Problem] = []
-    _walk(path, node, (), positions, problems, [])
+    problems = [
+        Problem(
+            path,
+            one.line,
+            dotted(one.path),
+            "the key a second time",
+            f"one; the first is in line {one.first}",
+        )
+        for one in document.repeated
+    ]
+    _walk(path, document.node, (), positions, problems)
     return data, Lines(positions), problems
 
 
-def _composed(text: str) -> tuple[Any, Any]:
-    """The root of a YAML document with its marks, and its data.
-
-    By the C parser, which takes a fifth of the time; what it refuses is for the other one to explain.
-    """
-    for pure in (len(text) > SMALL or bool(UNPRINTABLE.search(text)), True):
-        yaml = YAML(typ="safe", pure=pure)
-        yaml.allow_duplicate_keys = True  # reported by the caller, all of them
-        try:
-            node = yaml.compose(text)
-            return node, yaml.constructor.construct_document(node) if node is not None else None
-        except (YAMLError, ValueError, RecursionError):
-            if pure:
-                raise
-    raise AssertionError("the pure parser has answered")
-
-
 def _walk(
-    file: Path,
-    node: Node,
-    path: FieldPath,
-    positions: dict[FieldPath, int],
-    problems: list[Problem],
-    parents: list[Node],
+    file: Path, node: Node, path: FieldPath, positions: dict[FieldPath, int], problems: list[Problem]
 ) -> None:
-    """Note the line of every field below `node`, and what is wrong before types are looked at."""
-    if any(node is parent for parent in parents):
-        problems.append(Problem(file, node.start_mark.line + 1, dotted(path), "an alias of itself", "a tree"))
-        return
-    if len(positions) > MAX_FIELDS:  # aliases of aliases multiply
-        return
+    """Note the line of every field below `node`, and text that is none."""
     if isinstance(node, MappingNode):
-        first_lines: dict[str, int] = {}
         for key, value in node.value:
             field = (*path, str(key.value))
-            line = key.start_mark.line + 1
-            if first_lines.setdefault(str(key.value), line) != line:
-                first = f"one; the first is in line {first_lines[str(key.value)]}"
-                problems.append(Problem(file, line, dotted(field), "the key a second time", first))
-            positions[field] = line
-            _walk(file, value, field, positions, problems, [*parents, node])
+            positions[field] = key.start_mark.line + 1
+            _walk(file, value, field, positions, problems)
     elif isinstance(node, SequenceNode):
         for index, value in enumerate(node.value):
             positions[(*path, index)] = value.start_mark.line + 1
-            _walk(file, value, (*path, index), positions, problems, [*parents, node])
+            _walk(file, value, (*path, index), positions, problems)
     elif isinstance(node, ScalarNode) and any("\ud800" <= char <= "\udfff" for char in node.value):
         line = node.start_mark.line + 1
         problems.append(Problem(file, line, dotted(path), "half of a surrogate pair", "Unicode text"))

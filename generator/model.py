@@ -23,11 +23,11 @@ from generator.closed import Closed as Closed
 from generator.generation import Generation as Generation
 from generator.image import DataDisk as DataDisk
 from generator.image import Distribution as Distribution
-from generator.image import FileUpload as FileUpload
 from generator.image import OperatingSystem, OsDisk
-from generator.image import Step as Step
 from generator.listing import Listing
 from generator.offer import Offer, Plan, Port, Properties
+from generator.own_step import FileUpload as FileUpload
+from generator.own_step import Step as Step
 from generator.places import Gallery
 from generator.places import Storage as Storage
 from generator.waive import Waive
@@ -99,7 +99,7 @@ class Sku(Closed):
     )
     steps: list[Step] = Field(
         [],
-        description="What you install, in this order; exactly one of script, inline, file each",
+        description="What you install, in this order; each does one thing",
         examples=[[{"name": "shop", "script": "files/install.sh"}]],
     )
     settings: dict[str, dict[str, str | int | bool]] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,23 @@ def here_string(text: str) -> str:
     if any(line.lstrip().startswith(tuple(f"{quote}@" for quote in QUOTES)) for line in text.splitlines()):
         raise ValueError("a line begins with '@, which ends the string")
     return f"@'\n{text.rstrip()}\n'@"
+
+
+# How Packer's powershell provisioner sets a variable: for values that `carried` wrote, and any other.
+CARRIED = "vmoffer-utf16:"
+ENV_VAR_FORMAT = (
+    f"$env:%s=&{{param($v) if($v.StartsWith('{CARRIED}')){{[Text.Encoding]::Unicode.GetString("
+    f'[Convert]::FromBase64String($v.Substring({len(CARRIED)})))}}else{{$v}}}} "%s"; '
+)
+
+
+def carried(text: str) -> str:
+    """`text` for the env of Packer's powershell provisioner: as it is while that is ASCII, else encoded.
+
+    The provisioner writes `"…"` into a file of UTF-8 without a mark. Windows PowerShell reads it in the code
+    page of the machine, where some letters become the typographic quotes that it takes for plain ones.
+    """
+    return text if text.isascii() else CARRIED + b64encode(text.encode("utf-16-le")).decode()
 
 
 def _text(text: str) -> str:

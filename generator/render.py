@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from generator.aftermath import commands
 from generator.errors import Unusable
-from generator.hcl import Hcl, hcl, inner, only_hcl, plugin, tidy
+from generator.hcl import Hcl, hcl, inner, only_hcl, plugin, tidy, twice
 from generator.model import Builder, Generation, Sku
+from generator.powershell import ENV_VAR_FORMAT, carried
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from generator.provisioning import Provisioner
 
 PARTS = ("plugins", "variables", "source", "build")
+# A file system in memory, on every Linux: what is deleted from a disk can still be read there.
+MEMORY = "/dev/shm"  # noqa: S108
 AZURE_CACHING = {"none": "None", "read-only": "ReadOnly", "read-write": "ReadWrite"}
 
 
@@ -42,12 +45,21 @@ def render(
         "vm_size": {name: sku.build.vm_sizes(g)[0] for g, name in sku.size_variables.items()},
         "regions": [region.lower().replace(" ", "") for region in sku.gallery.regions] if sku.gallery else [],
         "caching": AZURE_CACHING[sku.os_disk.caching],
+        "secrets": sorted({one.name for step in sku.steps for one in step.hidden}),
+        "memory": MEMORY,
+        "env_var_format": ENV_VAR_FORMAT,
+        "plugins": {step.kind for step in provisioners},
     }
     environment = _environment()
-    return {
+    files = {
         f"{part}.pkr.hcl": tidy(environment.get_template(f"{builder}/{part}.pkr.hcl.j2").render(context))
         for part in PARTS
     }
+    # Blocks taken as they are: after `tidy`, which would change text of several lines in them.
+    for step in provisioners:
+        if step.kind == "taken":
+            files["build.pkr.hcl"] = files["build.pkr.hcl"].replace(f"{step.source}\n", step.text, 1)
+    return files
 
 
 def refuse(sku: Sku, builder: Builder) -> None:
@@ -81,6 +93,13 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701
     )
-    environment.filters |= {"hcl": hcl, "plugin": plugin, "inner": inner, "raw": Hcl}
+    environment.filters |= {
+        "hcl": hcl,
+        "plugin": plugin,
+        "inner": inner,
+        "twice": twice,
+        "raw": Hcl,
+        "carried": carried,
+    }
     environment.globals["Generation"] = Generation
     return environment

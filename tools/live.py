@@ -17,9 +17,14 @@ GRACE_SECONDS = 60  # how long an interrupted command may take to clean up after
 
 
 def run(
-    command: Sequence[str | Path], *, env: Mapping[str, str], log: Path, show: Callable[[str], None]
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    log: Path,
+    show: Callable[[str], None],
+    hide: Callable[[str], str] = str,
 ) -> int:
-    """Run `command`, give each line of its output to `show` and append it to `log`.
+    """Run `command`, give each line of its output, as `hide` returns it, to `show` and append it to `log`.
 
     The command gets a session of its own, so that Ctrl-C reaches it once, from here: it is
     interrupted, given `GRACE_SECONDS` to stop what it started, then killed with all its children.
@@ -42,7 +47,7 @@ def run(
         )
         assert process.stdout is not None
         try:
-            for line in process.stdout:
+            for line in map(hide, process.stdout):
                 text = printable(line.rstrip("\n"))  # some of it comes from the guest
                 record.write(f"{text}\n")
                 record.flush()

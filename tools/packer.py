@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from generator.errors import Surroundings
+from generator.errors import Surroundings, Unusable
 from tools import cache
 from tools.cache import Say
 from tools.golang import Pin, built, cached
@@ -85,6 +85,24 @@ def init(packer: Packer, project: Path, say: Say) -> None:
             return
     hint = "packer init needs the network; or install the plugins and run packer build there yourself"
     raise Surroundings(f"the project's plugins could not be fetched: {said}", where=str(project), hint=hint)
+
+
+def require_formatted(packer: Packer, files: Sequence[Path]) -> None:
+    """Raise Unusable for the first of `files` that `packer fmt` would write another way, or cannot read."""
+    for path in files:
+        done = subprocess.run(
+            [packer.path, "fmt", "-check", "-diff", path],
+            env={**os.environ, **packer.env},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=INIT_PATIENCE,
+        )
+        if done.returncode:
+            said = (done.stderr or done.stdout).strip()
+            raise Unusable(
+                f"not formatted as packer fmt does it\n{said}", where=str(path), hint=f"packer fmt {path}"
+            )
 
 
 def on_path() -> tuple[Path | None, str]:

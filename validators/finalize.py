@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from generator.errors import NotMet
 from generator.model import DataDisk, Disk, Generation, Sku
-from validators import datadisk, remains
+from validators import datadisk, remains, secret_search
 from validators.convert import disk_size, in_place, is_finished
 from validators.vhd import Container, inspect
 
@@ -34,6 +34,7 @@ def finalize(
     *,
     data_only: bool = False,
     definition: Path | None = None,
+    secrets: Mapping[str, str] | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Made]:
     """Make the VHDs of `generation` in `out` from the builder's folder `raw`, one by one.
@@ -44,9 +45,11 @@ def finalize(
     finished VHDs whose source is gone (it became the VHD) or older than they are (content, image,
     `definition`). With `data_only` the OS disk is left out.
 
-    Raises NotMet (DSK-SIZE-002, -003 or -005) when a disk has another size than declared, Unusable
-    and Surroundings as converting and filling do.
+    Raises NotMet (DSK-SIZE-002, -003 or -005) when a disk has another size than declared, or when the value
+    of one of `secrets` is on a disk that the build wrote to; Unusable and Surroundings as converting and
+    filling do.
     """
+    secrets = secrets or {}
     out.mkdir(parents=True, exist_ok=True)
     attached = 0
     for disk in sku.disks(generation):
@@ -54,15 +57,15 @@ def finalize(
         if disk.data is None:
             if not data_only:
                 rule = "DSK-SIZE-002" if sku.os.family == "linux" else "DSK-SIZE-003"
-                yield _from_raw(disk, raw / "os.raw", target, size, rule)
+                yield _from_raw(disk, raw / "os.raw", target, size, rule, secrets)
         elif disk.data.blank:
             attached += 1
-            yield _blank(disk, raw / f"os.raw-{attached}", target, size)
+            yield _blank(disk, raw / f"os.raw-{attached}", target, size, secrets)
         else:
             yield _filled(disk, disk.data, target, size, content_root, definition, advance)
 
 
-def _from_raw(disk: Disk, raw: Path, target: Path, size: int, rule: str) -> Made:
+def _from_raw(disk: Disk, raw: Path, target: Path, size: int, rule: str, secrets: Mapping[str, str]) -> Made:
     if not raw.exists() and (kept := _kept(target, size, rule)):
         return Made(disk, kept, "kept: it is finished")
     datadisk.check_size(disk_size(inspect(raw)), size, raw, rule)
@@ -72,13 +75,19 @@ def _from_raw(disk: Disk, raw: Path, target: Path, size: int, rule: str) -> Made
         how += f", {emptied.size / (1 << 20):.1f} MiB of deleted data emptied"
     if emptied.kept:
         how += f" (not emptied: {'; '.join(emptied.kept)})"
+    if places := secret_search.search(raw, secrets) if secrets else []:
+        evidence = ", ".join(f"{name} at byte {offset}" for name, offset in places)
+        hint = "a step wrote it down: use it from its variable only"
+        raise NotMet(f"the disk holds a secret of the build: {evidence}", where=str(raw), hint=hint)
+    if secrets:
+        how += f", {len(secrets)} secrets found nowhere"
     # a raw disk is newer than any VHD: the builder made it, and finishing it takes it away
     return Made(disk, in_place(raw, target, force=True), how)
 
 
-def _blank(disk: Disk, raw: Path, target: Path, size: int) -> Made:
+def _blank(disk: Disk, raw: Path, target: Path, size: int, secrets: Mapping[str, str]) -> Made:
     if raw.exists() or _kept(target, size, datadisk.SIZE_RULE):
-        return _from_raw(disk, raw, target, size, datadisk.SIZE_RULE)
+        return _from_raw(disk, raw, target, size, datadisk.SIZE_RULE, secrets)
     return Made(disk, datadisk.blank(target, size, force=True), "blank")
 
 

@@ -21,6 +21,7 @@ TOPICS = {
     "generator.edit": "definition",
     "generator.hcl": "definition",
     "generator.hcl_blocks": "import",
+    "generator.packer_step": "own-steps",
     "generator.packer_template": "import",
     "generator.lint": "rules-not-met",
     "generator.load": "definition",
@@ -97,6 +98,7 @@ TOPICS = {
     "vmoffer.existing": "build",
     "vmoffer.preflight": "build",
     "vmoffer.scratch": "provision",
+    "vmoffer.secrets": "own-steps",
     "vmoffer.watch": "build",
 }
 # What the operating system refuses is the same everywhere.

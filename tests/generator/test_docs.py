@@ -20,6 +20,7 @@ from generator import (
     listing,
     model,
     offer,
+    own_step,
     places,
     schema,
     waive,
@@ -50,7 +51,7 @@ def _fields(node: dict[str, Any], path: str = "") -> Iterator[str]:
 
 
 def _class(name: str) -> type[BaseModel]:
-    for module in (model, base_image, build_machine, image, listing, offer, places, waive):
+    for module in (model, base_image, build_machine, image, listing, offer, own_step, places, waive):
         if found := vars(module).get(name):
             assert issubclass(found, BaseModel)
             return found

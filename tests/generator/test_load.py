@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import LINUX, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml.error import YAMLError
 
-from generator.load import Invalid, _composed, load, read
+from generator.bounded_yaml import MAX_DEPTH, Refused, compose
+from generator.load import Invalid, load, read
 
 SIX_MISTAKES = """\
 publisher: contoso
@@ -95,8 +98,65 @@ def test_a_good_definition_is_read_with_its_lines(tmp_path: Path) -> None:
 def test_a_multiplying_alias_ends_soon(tmp_path: Path) -> None:
     levels = "\n".join(f"b{n}: &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 10))
     (tmp_path / "sku.yaml").write_text(f"b0: &b0 [x]\n{levels}\n")
-    with pytest.raises(Invalid, match=r"b9: found an unknown key"):
+    with pytest.raises(Invalid, match=r"sku.yaml:6: found more than 100000 values, aliases written out"):
         load(tmp_path / "sku.yaml")
+
+
+ALWAYS = re.compile("")  # by which the parser in Python is taken for every text
+MERGES = "\n".join(f"b{n}: &b{n} {{<<: [{', '.join([f'*b{n - 1}'] * 9)}], k{n}: 1}}" for n in range(1, 9))
+BOMBS = {
+    "brackets": ("[" * 1500, 1, f"more than {MAX_DEPTH} levels"),
+    "a megabyte of brackets": ("[" * 1_000_000, 1, f"more than {MAX_DEPTH} levels"),
+    "mappings": ("\n".join(" " * n + "a:" for n in range(900)), 65, f"more than {MAX_DEPTH} levels"),
+    "merge keys": (f"b0: &b0 {{x: 1}}\n{MERGES}\n", 6, "more than 100000 values"),
+    "values": ("a: [" + "1," * 200_000 + "]", 1, "more than 100000 values"),
+    "an alias of itself": ("a: 1\nb: &b {c: *b}\n", 2, "an alias of itself"),
+    "a merge of itself": ("a: 1\nb: &b {<<: *b}\n", 2, "an alias of itself"),
+    "a set": ("a: 1\nb: !!set {x, y}\n", 2, "the tag !!set"),
+    "an ordered mapping": ("a: !!omap [x: 1]\n", 1, "the tag !!omap"),
+    "bytes": ("a: !!binary aGVsbG8=\n", 1, "the tag !!binary"),
+    "an object": ("\na: !!python/object:os.system {}\n", 2, "the tag !!python/object:os.system"),
+    "a tag of one's own": ("a: !secret x\n", 1, "the tag !secret"),
+    "a key that is a list": ("a: 1\n? [b]\n: 2\n", 2, "a key that is no text"),
+}
+
+
+@pytest.mark.parametrize("pure", [False, True], ids=["in C", "in Python"])
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_an_error_with_its_line_and_fast_in_both_parsers(
+    name: str, pure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, line, found = BOMBS[name]
+    if pure:
+        monkeypatch.setattr("generator.bounded_yaml.UNPRINTABLE", ALWAYS)
+    (tmp_path / "sku.yaml").write_text(text)
+    started = time.process_time()
+    with pytest.raises(Invalid) as caught:
+        load(tmp_path / "sku.yaml")
+    assert time.process_time() - started < (60 if pure and len(text) > 100_000 else 5)
+    assert (caught.value.problems[0].line, found in caught.value.problems[0].found) == (line, True)
+
+
+@pytest.mark.parametrize("pure", [False, True], ids=["in C", "in Python"])
+def test_a_key_twice_is_an_error_on_one_line_too_and_an_override_of_a_merge_is_none(
+    pure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if pure:
+        monkeypatch.setattr("generator.bounded_yaml.UNPRINTABLE", ALWAYS)
+    text = json.dumps(LINUX, indent=1)[:-1] + ',"os_disk": {"size_gib": 30, "size_gib": 31}}'
+    (tmp_path / "sku.yaml").write_text(text)
+    with pytest.raises(Invalid, match=r"os_disk\.size_gib: found the key a second time"):
+        load(tmp_path / "sku.yaml")
+    merged = compose("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\n")
+    assert (merged.data["b"], merged.repeated) == ({"x": 3, "y": 2}, [])
+
+
+def test_cloud_inits_files_of_a_disk_have_the_same_limits() -> None:
+    from validators.linux import cloudinit
+
+    for text in (BOMBS["brackets"][0], BOMBS["merge keys"][0]):
+        with pytest.raises(Refused):
+            cloudinit._loaded(text)
 
 
 _values = st.recursive(
@@ -106,6 +166,7 @@ _values = st.recursive(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(field=st.sampled_from(sorted(LINUX)), value=_values)
 def test_any_value_of_a_field_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, field: str, value: Any
@@ -120,7 +181,7 @@ def test_any_value_of_a_field_is_read_or_refused(
 @pytest.mark.parametrize("path", sorted(Path("skus").glob("*/*.yaml")), ids=str)
 def test_both_parsers_of_yaml_read_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = read(path)
-    monkeypatch.setattr("generator.load.SMALL", 0)
+    monkeypatch.setattr("generator.bounded_yaml.UNPRINTABLE", ALWAYS)
     slow = read(path)
     assert fast.sku == slow.sku
     assert fast.lines._positions == slow.lines._positions
@@ -137,20 +198,20 @@ def test_both_parsers_of_yaml_give_the_same_data_or_the_same_error(value: object
     text = json.dumps(value, ensure_ascii=False)
     with pytest.MonkeyPatch.context() as patch:
         fast = _said(text)
-        patch.setattr("generator.load.SMALL", 0)
+        patch.setattr("generator.bounded_yaml.UNPRINTABLE", ALWAYS)
         assert fast == _said(text)
 
 
 def _said(text: str) -> tuple[object, ...]:
     try:
-        node, data = _composed(text)
+        found = compose(text)
     except YAMLError as error:
         return type(error), str(error)
-    return node.start_mark.line, node.tag, data
+    return found.node.start_mark.line, found.node.tag, found.data
 
 
 @pytest.mark.parametrize("text", ["[" * 16_000, "- " * 8_000 + "x", "? " * 8_000, "{a: " * 4_000])
-def test_nesting_as_deep_as_the_c_parser_gets_it_is_an_error_and_no_crash(text: str, tmp_path: Path) -> None:
+def test_deep_nesting_is_an_error_and_no_crash(text: str, tmp_path: Path) -> None:
     (tmp_path / "deep.yaml").write_text(text)
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid, match=f"more than {MAX_DEPTH} levels"):
         read(tmp_path / "deep.yaml")

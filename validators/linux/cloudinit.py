@@ -109,6 +109,9 @@ def mapping(guest: Guest, path: str) -> Mapping[str, Any]:
 @lru_cache(maxsize=64)
 def _loaded(content: str) -> Any:
     """The document in `content`; several rules ask for the same files. Nobody changes what is returned."""
-    from ruamel.yaml import YAML
+    from generator.bounded_yaml import compose
 
-    return YAML(typ="safe", pure=True).load(content)
+    document = compose(content, strict=False)
+    if document.repeated:
+        raise ValueError(f"the key {document.repeated[0].path[-1]} a second time")
+    return document.data

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import click
 
 from generator.atomic_file import atomic_write, open_in_place
 from generator.errors import Unusable
+from generator.hcl import inert
 from generator.model import Builder
 from vmoffer.console import say, show
 from vmoffer.path import PATH
@@ -72,7 +74,7 @@ def command(
     from generator import catalogue, lint, project
     from generator.digest import digest
     from tools import live
-    from vmoffer import existing, preflight, readiness
+    from vmoffer import existing, preflight, readiness, secrets
     from vmoffer.watch import Watch
 
     started = time.monotonic()
@@ -84,6 +86,7 @@ def command(
         waiver.require_known(definition)
     chosen = _builder(definition, builder)
     preflight.possible(definition, chosen, publish, os.environ)
+    hidden = secrets.values(definition, os.environ)
     out = out or Path("build", *definition.sku.id.split("/"), definition.sku.version)
     folder = out / "packer" / chosen
     out.mkdir(parents=True, exist_ok=True)
@@ -106,6 +109,7 @@ def command(
             **packer.env,
             "VMOFFER_PROJECT": made_of,
             **({"VMOFFER_REPLACE": "1"} if replace else {}),
+            **hidden,  # the project's variables take them from there, never from the command line
             # Packer leaves its temporary files behind when it is killed: they go with `scratch`.
             "TMPDIR": str(scratch),
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -114,7 +118,7 @@ def command(
             env |= _storage(definition, store)
         log = out / "packer.log"
         atomic_write(log, "")
-        settings = [f"-var={name}={value}" for name, value in sorted(variables.items())]
+        settings = [f"-var={name}={inert(value)}" for name, value in sorted(variables.items())]
         watch = Watch()
         readiness.make_room(ready, definition)
         status = live.run(
@@ -122,6 +126,7 @@ def command(
             env=env,
             log=log,
             show=watch,
+            hide=partial(secrets.hide, hidden),
         )
         if status:
             raise watch.verdict(out)
@@ -171,13 +176,18 @@ def _machinery(
     """Packer with the builder's plugin, and the template's variables that describe this machine."""
     from tools import base, machine, packer
 
+    own = [step for step in definition.sku.steps if step.ansible or step.packer]
     if builder is Builder.AZURE_ARM:
         ready = packer.ensure([], say)
+        packer.require_formatted(ready, [definition.root / step.packer for step in own if step.packer])
         packer.init(ready, folder, say)
         return ready, {}
     here = machine.look()
     say(f"vmoffer: accelerator {here.accelerator}, CPU model {here.cpu_model}")
     ready = packer.ensure(["qemu"], say)
+    packer.require_formatted(ready, [definition.root / step.packer for step in own if step.packer])
+    if own:  # what they need besides
+        packer.init(ready, folder, say)
     secret, public = _build_key(scratch)
     variables = {
         "accelerator": here.accelerator,

@@ -31,6 +31,7 @@ from vmoffer.path import FOLDER
 def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) -> None:
     """Turn a builder's raw disks into the VHDs of SKU, and make its filled data disks.
 
+    Fails if a disk holds the value of a secret of the steps; their variables have to be set.
     Prints the VHDs, one per line. A second run keeps what is finished. The Packer project that
     `vmoffer generate` writes calls this.
 
@@ -38,8 +39,11 @@ def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) ->
     Example:
       vmoffer finalize demo/debian-12 --generation gen2 --raw out/gen2/raw --out out
     """
+    import os
+
     from generator import catalogue
     from validators.finalize import finalize
+    from vmoffer import secrets
     from vmoffer.console import say, show
 
     definition = catalogue.find(sku)
@@ -51,6 +55,7 @@ def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) ->
         definition.root,
         data_only=data_only,
         definition=definition.path,
+        secrets={} if data_only else secrets.values(definition, os.environ),
     )
     for each in made:
         say(f"{each.vhd.path.name}: {each.how}, {each.vhd.allocated_bytes / (1 << 20):.1f} MiB on disk")

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Note which boot this is, then restart. The connection ends with it; returned.sh looks for another boot.
+set -eu
+umask 077
+rm -f -- /var/lib/vmoffer-restart "$0"
+cat /proc/sys/kernel/random/boot_id >/var/lib/vmoffer-restart
+sync
+echo "vmoffer: restart: going down"
+if command -v systemctl >/dev/null; then systemctl reboot; else reboot; fi
+# Not the end of the script: the next step would connect to a guest that is not down yet.
+left=600
+while [ "$left" -gt 0 ]; do
+    sleep 5
+    left=$((left - 5))
+done
+echo "vmoffer: restart: the guest is still up after 600 s" >&2
+exit 1
