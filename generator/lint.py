@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from generator import steps
+from generator import sources, steps
 from generator.breach import Breach, Status
 from generator.catalogue import Definition
 from generator.drives import drives
@@ -51,8 +51,7 @@ def lint(definitions: list[Definition], profile: str = "strict") -> list[Finding
         for definition in definitions
         for found in (
             *(rule(definition.sku, limits) for rule in RULES),
-            drives(definition),
-            listing(definition),
+            *([] if any(_files(definition)) else [drives(definition), listing(definition)]),
         )
         for breach in found
     ]
@@ -95,6 +94,16 @@ def unusable(definitions: list[Definition]) -> list[Problem]:
     ]
 
 
+def require_sources(definition: Definition) -> None:
+    """Raise `generator.load.Invalid` where a file that the definition names cannot be taken."""
+    problems = [
+        Problem(definition.path, definition.line(*field), dotted(field), found, allowed)
+        for field, found, allowed in _files(definition)
+    ]
+    if problems:
+        raise Invalid(problems)
+
+
 def _place(definition: Definition, breach: Breach) -> tuple[str, int, Finding]:
     line = definition.line(*breach.field)
     where = f"{definition.path}:{line}"
@@ -109,7 +118,7 @@ def named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
         yield ("base", "qemu", "file"), sku.base.qemu.file, "file"
     for index, disk in enumerate(sku.data_disks):
         if disk.content:
-            yield ("data_disks", index, "content"), disk.content, "file or folder"
+            yield ("data_disks", index, "content"), disk.content, "content"
         if disk.image:
             yield ("data_disks", index, "image"), disk.image, "file"
     for index, step in enumerate(sku.steps):
@@ -135,9 +144,8 @@ def named_files(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
 
 def _files(definition: Definition) -> Iterator[tuple[FieldPath, str, str]]:
     for field, name, kind in named_files(definition.sku):
-        path = definition.root / name
-        if not ((path.is_file() and kind != "folder") or (path.is_dir() and "folder" in kind)):
-            yield field, f"{name!r}, which is not there", f"a {kind} that exists, from {definition.root}/"
+        if wrong := sources.problem(definition, name, kind):
+            yield field, *wrong
 
 
 def _settings(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from generator import packer_step
+from generator import packer_step, sources
 from generator.catalogue import Definition
 from generator.errors import Unusable
 from generator.load import FieldPath
@@ -22,9 +22,9 @@ def own_steps(definition: Definition) -> Iterator[tuple[FieldPath, str, str]]:
         for name, allowed in LINUX_ONLY.items():
             if windows and getattr(step, name):
                 yield ("steps", index, name), f"{name} on Windows", allowed
-        if step.packer and (path := definition.root / step.packer).is_file():
+        if step.packer and not sources.problem(definition, step.packer, "file"):
             try:
-                packer_step.read(path)
+                packer_step.read(definition.root / step.packer)
             except Unusable as error:
                 where = f" in {error.where}" if error.where else ""
                 yield (

@@ -20,6 +20,7 @@ from generator.atomic_file import atomic_write, open_in_place
 from generator.errors import Unusable
 from generator.hcl import inert
 from generator.model import Builder
+from vmoffer import outside
 from vmoffer.console import say, show
 from vmoffer.path import PATH
 from vmoffer.target import OWN_STORE
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Build over a version that is there already; says what goes before it does.",
 )
+@outside.option
 def command(
     sku: str,
     builder: str | None,
@@ -80,6 +82,7 @@ def command(
     started = time.monotonic()
     definition = catalogue.find(sku)
     lint.require([definition])
+    outside.warn([definition])
     if definition.sku.waive:
         from validators import waiver
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from generator.model import Generation
+from vmoffer import outside
 from vmoffer.path import FOLDER
 
 
@@ -28,6 +29,7 @@ from vmoffer.path import FOLDER
     help="Folder for the VHDs.",
 )
 @click.option("--data-only", is_flag=True, help="Leave the OS disk out.")
+@outside.option
 def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) -> None:
     """Turn a builder's raw disks into the VHDs of SKU, and make its filled data disks.
 
@@ -41,12 +43,13 @@ def command(sku: str, generation: str, raw: Path, out: Path, data_only: bool) ->
     """
     import os
 
-    from generator import catalogue
+    from generator import catalogue, lint
     from validators.finalize import finalize
     from vmoffer import secrets
     from vmoffer.console import say, show
 
     definition = catalogue.find(sku)
+    lint.require_sources(definition)
     made = finalize(
         definition.sku,
         Generation(generation),

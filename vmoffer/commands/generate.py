@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from vmoffer import outside
 from vmoffer.path import FOLDER
 
 
@@ -20,6 +21,7 @@ from vmoffer.path import FOLDER
     "--out", type=FOLDER, default=Path("build"), show_default=True,
     help="Folder of all builds.",
 )  # fmt: skip
+@outside.option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the files on disk differ.")
 def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) -> None:
     """Write the Packer project of every SKU: OUT/<offer>/<plan>/<version>/packer/<builder>/.
@@ -40,6 +42,7 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
         raise Unusable("there are no definitions in skus/", hint="vmoffer new OFFER/PLAN writes one")
     for warning in lint.require(definitions):
         say(str(warning))
+    outside.warn(definitions)
     changes: list[str] = []
     for definition in definitions:
         if missing := steps.uncovered(definition.sku):

@@ -70,6 +70,8 @@ def command(
             details=[*imported.missing(found.data), *lines],
             hint=f"write it there, then vmoffer lint {name}",
         ) from None
+    if problems := lint.unusable([definition]):
+        raise load.Invalid(problems)
     failed = [str(one) for one in lint.lint([definition]) if one.status == "fail"]
     if failed:
         raise NotMet("rules are not met", where=str(path), details=failed, hint=f"vmoffer lint {name}")

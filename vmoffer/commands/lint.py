@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from generator.printable import to_json
+from vmoffer import outside
 
 if TYPE_CHECKING:
     from generator.lint import Finding
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @click.argument("skus", nargs=-1, metavar="[SKU]...")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--profile", type=click.Choice(["strict", "guide-2015"]), default="strict", show_default=True)
+@outside.option
 @click.pass_context
 def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) -> None:
     """Check definitions against the schema and the rules for offers, plans and disks.
@@ -46,6 +48,7 @@ def command(ctx: click.Context, skus: tuple[str, ...], form: str, profile: str) 
     chosen = [definition for definition in read.definitions if definition.path in wanted]
     problems = [problem for problem in read.problems if problem.file in wanted] + unusable(chosen)
     problems += [problem for one in chosen if one.sku.waive for problem in waiver.unknown(one)]
+    outside.warn(chosen)
     files = {str(path) for path in wanted}
     findings = [one for one in lint(read.definitions, profile) if one.where.rpartition(":")[0] in files]
     status = 2 if problems else 1 if any(one.status == "fail" for one in findings) else 0
