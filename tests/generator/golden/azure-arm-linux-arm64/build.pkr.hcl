@@ -56,7 +56,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation arm64 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-arm64-os.vhd"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }

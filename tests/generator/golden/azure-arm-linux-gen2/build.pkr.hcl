@@ -109,7 +109,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen2-os.vhd --blob 0=\"$VMOFFER_DATA_DISK-1.vhd\" --blob 2=\"$VMOFFER_DATA_DISK-2.vhd\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
         VMOFFER_DATA_DISK     = build.TempDataDiskName

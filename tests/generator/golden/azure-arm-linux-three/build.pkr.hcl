@@ -58,7 +58,7 @@ build {
       inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif --blob basic-1.2.3-gen2-os.vhd"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }
@@ -70,7 +70,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }
@@ -94,7 +94,7 @@ build {
       inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
-        VMOFFER_OUT           = var.out
+        VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
         AZURE_STORAGE_ACCOUNT = var.storage_account
       }

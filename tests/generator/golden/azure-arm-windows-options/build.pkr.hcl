@@ -44,9 +44,21 @@ build {
     }
 
     post-processor "shell-local" {
+      name   = "validate"
+      only   = ["azure-arm.gen2"]
+      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen2-os.vhd"]
+      env = {
+        VMOFFER_SKU           = var.sku
+        VMOFFER_OUT           = local.out
+        VMOFFER_CONTAINER     = var.container
+        AZURE_STORAGE_ACCOUNT = var.storage_account
+      }
+    }
+
+    post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json --unproven basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
