@@ -19,6 +19,7 @@ home=$(from_file /etc/passwd awk -F: '$1 == ENVIRON["BUILD_USER"] { print $6 }')
 walk "$home" follow
 build_home=$vm_place
 each_home forget_keys
+forget_configured_keys "$BUILD_USER"
 
 left=$(from_file /etc/passwd awk -F: '$3 >= 1000 && $3 < 65000 && $7 ~ /sh$/ && $1 != ENVIRON["BUILD_USER"] { printf " %s", $1 }')
 [ -z "$left" ] || warn "accounts with a login shell stay in the image:$left (generalize can delete them: delete_users)"

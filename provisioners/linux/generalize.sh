@@ -85,6 +85,7 @@ sweep() {
     each_home forget_keys
     each_home forget_history
     forget_keys /etc/skel
+    forget_configured_keys ""
 
     remove_found "SSH host keys" /etc/ssh 1 -name 'ssh_host_*'
     remove /etc/ssh/sshd_config.d/50-cloud-init.conf

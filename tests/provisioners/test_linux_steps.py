@@ -266,6 +266,31 @@ def test_accounts_are_locked_and_lose_their_keys_but_packer_can_go_on(tree: Path
     assert "app" in done.stderr
 
 
+KEY = "ssh-ed25519 AAAAC3Nz somebody\n"
+PLACES = {
+    "etc/ssh/sshd_config": "AuthorizedKeysFile /etc/ssh/keys/%u .ssh/own '%h/%%k'\nTrustedUserCAKeys /etc/ssh/ca.pub\n",
+    "etc/ssh/sshd_config.d/10-x.conf": "Match Group x\nauthorizedkeysfile=/etc/ssh/by-id/%U /etc/passwd /etc/ssh/../k\n",
+    "etc/ssh/keys/root": KEY, "etc/ssh/keys/app": f"# mine\n{KEY}", "etc/ssh/keys/packer": KEY,
+    "etc/ssh/by-id/1001": KEY, "home/app user/.ssh/own": f"restrict {KEY}", "home/app user/%k": KEY,
+    "root/.ssh/own": "[Unit]\n", "etc/ssh/ca.pub": KEY, "etc/k": KEY,
+}  # fmt: skip
+
+
+def test_keys_go_from_wherever_sshd_takes_them(tree: Path, run_step: Run) -> None:
+    for name, text in PLACES.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    run_step(tree, "accounts")
+    gone = {name for name in PLACES if not (tree / name).exists()}
+    assert gone == {
+        "etc/ssh/keys/root", "etc/ssh/keys/app", "etc/ssh/by-id/1001", "home/app user/.ssh/own",
+        "home/app user/%k", "etc/ssh/ca.pub",
+    }  # fmt: skip
+    run_step(tree, "generalize")
+    assert not (tree / "etc/ssh/keys/packer").exists()
+    assert (tree / "etc/passwd").exists() and (tree / "etc/k").exists()
+
+
 def test_history_goes_from_names_with_spaces_and_newlines(tree: Path, run_step: Run) -> None:
     run_step(tree, "history")
     assert not list(tree.rglob(".*history"))

@@ -19,7 +19,131 @@ def unit(name: str, content: str, started: bool = True) -> dict[str, Content_]:
     return {**files, f"{WANTS}/{name}": Link(f"{UNITS}/{name}")} if started else files
 
 
+KEY = "ssh-ed25519 AAAAC3Nz somebody\n"
+PASSWD = "root:x:0:0::/root:/bin/sh\n"
+WORKER = f"{PASSWD}worker:x:1500:1500::/srv/worker:/bin/bash\n"
+LOCKED = "root:*:19700::::::\nworker:!:19700::::::\n"
+
+
+def keys_in(setting: str, **files: str) -> dict[str, Content_]:
+    """An sshd_config with `setting`, and files whose names are written with _ for /."""
+    return {
+        **sshd(f"ClientAliveInterval 180\n{setting}\n"),
+        **{name.replace("__", "/"): text for name, text in files.items()},
+    }
+
+
 ACCESS_ROWS: list[Row] = [
+    # Keys from wherever the effective configuration takes them (issue 12, row 15).
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        keys_in("AuthorizedKeysFile /etc/ssh/keys/%u", __etc__ssh__keys__root=KEY),
+        evidence="root",
+    ),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        keys_in("AuthorizedKeysFile .ssh/a '.ssh/my keys'", **{"__root__.ssh__my keys": KEY}),
+        evidence="root",
+    ),
+    Row("LNX-CRED-002", "fail", keys_in("AuthorizedKeysFile %h/k%%", **{"__root__k%": KEY}), evidence="root"),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        keys_in("AuthorizedKeysFile /etc/keys/%U", __etc__keys__0=KEY),
+        evidence="root",
+    ),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        keys_in("AuthorizedKeysFile /etc/ssh/keys/%u", __etc__ssh__keys__azureuser=KEY),
+        evidence="made later",
+    ),
+    Row(
+        "LNX-CRED-002", "fail", keys_in("Match User root Address 10.0.0.0/8\nAuthorizedKeysFile /k", __k=KEY)
+    ),
+    Row("LNX-CRED-002", "pass", keys_in("Match User ghost\nAuthorizedKeysFile /k", __k=KEY)),
+    Row("LNX-CRED-002", "pass", keys_in("AuthorizedKeysFile none", __etc__ssh__keys__root=KEY)),
+    Row("LNX-CRED-002", "fail", keys_in("AuthorizedKeysFile none", **{"__root__.ssh__authorized_keys": KEY})),
+    Row(
+        "LNX-CRED-002", "fail", {"/etc/ssh/sshd_config.d/k.conf": "AuthorizedKeysFile ~/k\n", "/root/k": KEY}
+    ),
+    Row("LNX-CRED-002", "fail", {"/etc/skel/.ssh/authorized_keys": KEY}, evidence="made later"),
+    Row("LNX-CRED-002", "fail", {"/root/.ssh/authorized_keys2": KEY}),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        keys_in("TrustedUserCAKeys /etc/ssh/ca.pub", __etc__ssh__ca=KEY, **{"__etc__ssh__ca.pub": KEY}),
+        evidence="every account",
+    ),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        keys_in("TrustedUserCAKeys /ca\nAuthorizedPrincipalsFile /p/%u", __ca=KEY),
+        evidence="allows",
+    ),
+    Row("LNX-CRED-002", "pass", keys_in("TrustedUserCAKeys none\nAuthorizedKeysCommand none")),
+    Row("LNX-CRED-002", "pass", keys_in("TrustedUserCAKeys /etc/ssh/gone.pub")),
+    Row(
+        "LNX-CRED-002",
+        "warn",
+        keys_in("AuthorizedKeysCommand /usr/bin/ask %u", __usr__bin__ask="x"),
+        evidence="/usr/bin/ask",
+    ),
+    Row("LNX-CRED-002", "pass", keys_in("AuthorizedKeysCommand /usr/bin/gone %u")),
+    # Weak: what LISA takes for a key, and accounts that cannot log in.
+    Row("LNX-CRED-002", "fail", {"/root/.ssh/authorized_keys": "# nothing here\n"}, evidence="without a key"),
+    Row("LNX-CRED-002", "pass", {"/root/.ssh/authorized_keys": "# nothing here\n"}, profile="policy"),
+    Row("LNX-CRED-002", "pass", {"/root/.ssh/authorized_keys": "\n"}),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        {
+            "/etc/passwd": f"{PASSWD}svc:x:999:999::/srv/svc:/bin/false\n",
+            "/srv/svc/.ssh/authorized_keys": KEY,
+        },
+        evidence="svc",
+    ),
+    Row(
+        "LNX-CRED-002",
+        "fail",
+        {
+            "/etc/passwd": f"{PASSWD}svc:x:999:999::/srv/svc:/usr/sbin/nologin\n",
+            "/srv/svc/.ssh/authorized_keys": KEY,
+        },
+        evidence="svc",
+    ),
+    Row(
+        "LNX-CRED-002",
+        "pass",
+        {
+            "/etc/passwd": f"{PASSWD}svc:x:999:999::/srv/svc:/usr/sbin/nologin\n",
+            "/srv/svc/.ssh/authorized_keys": KEY,
+        },
+        profile="lisa",
+    ),
+    # K8: who complains, and how much.
+    Row(
+        "LNX-CRED-005",
+        "warn",
+        {"/etc/passwd": WORKER, "/etc/shadow": LOCKED},
+        evidence="locked and without a key",
+    ),
+    Row("LNX-CRED-005", "skip", {"/etc/passwd": WORKER, "/etc/shadow": LOCKED}, profile="lisa"),
+    Row(
+        "LNX-CRED-005",
+        "fail",
+        {"/etc/passwd": WORKER, "/etc/shadow": LOCKED, "/srv/worker/.ssh/authorized_keys": KEY},
+        evidence="left over: worker",
+    ),
+    Row(
+        "LNX-CRED-005",
+        "fail",
+        {"/etc/passwd": WORKER, "/etc/shadow": "root:*:1::::::\nworker:$y$a:1::::::\n"},
+        evidence="left over: worker",
+    ),
+    Row("LNX-CRED-001", "pass", {"/etc/shadow": "root::19700::::::\n"}, profile="lisa"),
     # K6: Match, quoting and Include as sshd reads them (tests/validators/test_sshd_configuration.py: the real one).
     Row(
         "LNX-SSH-001",

@@ -18,6 +18,7 @@ class Account:
     home: str
     shell: str
     password: str
+    gid: int = -1
 
     @property
     def can_log_in(self) -> bool:
@@ -42,10 +43,20 @@ def read(guest: Guest) -> list[Account]:
         fields = line.split(":")
         if len(fields) < 7 or not fields[0] or fields[0][0] in "+-#":
             continue
-        uid = int(fields[2]) if fields[2].isdecimal() and len(fields[2]) < 11 else -1
+        uid, gid = (int(one) if one.isdecimal() and len(one) < 11 else -1 for one in fields[2:4])
         password = shadow.get(fields[0], "*") if fields[1] == "x" else fields[1]
-        found.append(Account(fields[0], uid, fields[5], fields[6].strip(), password))
+        found.append(Account(fields[0], uid, fields[5], fields[6].strip(), password, gid))
     return found
+
+
+def groups(guest: Guest, account: Account) -> tuple[str, ...]:
+    """The names of the groups that the account is in."""
+    rows = (line.split(":") for line in (text(guest, "/etc/group") or "").splitlines())
+    return tuple(
+        row[0]
+        for row in rows
+        if len(row) > 3 and (row[2] == str(account.gid) or account.name in row[3].strip().split(","))
+    )
 
 
 def homes(accounts: list[Account]) -> list[str]:

@@ -26,6 +26,7 @@ class Connection:
     address: str = ""
     local_address: str = ""
     local_port: int = 0
+    anywhere: bool = False  # where it comes from and goes to may be anything
 
 
 NOBODY = Connection()
@@ -91,6 +92,8 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _meets(name: str, value: str, connection: Connection) -> bool:
+    if connection.anywhere and name not in ("user", "group"):
+        return name != "invalid-user"
     match name:
         case "user":
             return bool(connection.user) and matches(connection.user, value)
