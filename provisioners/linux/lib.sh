@@ -358,82 +358,89 @@ vm_at_home() {
 
 # sshd_words KEYWORD: all words after KEYWORD in sshd's configuration, in Match blocks too, one per line.
 sshd_words() {
-    for vm_conf in /etc/ssh/sshd_config /usr/etc/ssh/sshd_config "$ROOT"/etc/ssh/sshd_config.d/*.conf; do
-        vm_conf=$(resolve "${vm_conf#"$ROOT"}") || exit 1
-        [ ! -f "$vm_conf" ] || cat -- "$vm_conf" && echo
-    done | awk -v keyword="$1" '
-        { sub(/^[ \t]+/, ""); sub(/[ \t]#.*/, ""); sub(/=/, " "); gsub(/["\047\r]/, "") }
-        tolower($1) == keyword { for (i = 2; i <= NF; i++) print $i }'
+    vm_keyword=$1
+    export vm_keyword
+    each_file sshd_words_of /etc/ssh/sshd_config '/etc/ssh/sshd_config.d/*.conf'
+    each_file sshd_words_of /usr/etc/ssh/sshd_config
 }
 
-# keys_only FILE: it holds public keys, comments and nothing else.
+sshd_words_of() {
+    from_file "$1" awk '
+        { sub(/^[ \t]+/, ""); sub(/[ \t]#.*/, ""); sub(/=/, " "); gsub(/["\047\r]/, "") }
+        tolower($1) == ENVIRON["vm_keyword"] { for (i = 2; i <= NF; i++) print $i }'
+}
+
+# keys_only PATH: a file with public keys, comments and nothing else.
 keys_only() {
-    [ -f "$1" ] && [ ! -L "$1" ] && awk '
+    is_file "$1" && ! is_link "$1" && from_file "$1" awk '
         /^[ \t]*(#|$)/ { next }
         !/(^|[ \t])(ssh-|ecdsa-|sk-)[a-z0-9@.-]+[ \t]+AAAA/ { bad = 1 }
-        END { exit bad }' <"$1"
+        END { exit bad }'
 }
 
 # forget_configured_keys KEPT: the keys that sshd's AuthorizedKeysFile names, but those of the account KEPT; and
-# the keys of certificate authorities.
+# the keys of certificate authorities. With KEPT empty, names that are no accounts yet lose theirs too.
 forget_configured_keys() {
-    vm_accounts=$(awk -F: -v kept="$1" '$1 != kept && $6 ~ /^\/./ { print $1 ":" $3 ":" $6 }' "$ROOT/etc/passwd")
-    vm_patterns=$(sshd_words authorizedkeysfile)
-    vm_old_ifs=$IFS
+    vm_kept=$1
+    vm_patterns="$(sshd_words authorizedkeysfile)
+.ssh/authorized_keys
+.ssh/authorized_keys2"
+    export vm_kept vm_patterns
+    # One line per file: the home (none for accounts without a shell: see homes), a colon, the path.
+    vm_keys=$(from_file /etc/passwd awk -F: '
+        BEGIN { count = split(ENVIRON["vm_patterns"], pattern, "\n") }
+        $1 == ENVIRON["vm_kept"] || $6 !~ /^\/./ { next }
+        {
+            sub(/\/$/, "", $6)
+            for (i = 1; i <= count; i++) {
+                text = pattern[i]
+                out = ""
+                while (match(text, /%[%huU]/)) {
+                    token = substr(text, RSTART + 1, 1)
+                    out = out substr(text, 1, RSTART - 1) (token == "h" ? $6 : token == "u" ? $1 : token == "U" ? $3 : "%")
+                    text = substr(text, RSTART + 2)
+                }
+                out = out text
+                print ($7 ~ /sh$/ ? $6 : "") ":" (out ~ /^\// ? out : $6 "/" out)
+            }
+        }')
+    each_line forget_key_file "$vm_keys"
+    each_line forget_authority "$(sshd_words trustedusercakeys)"
+    [ -n "$vm_kept" ] || each_line forget_names "$(printf '%s\n' "$vm_patterns" | sed -n 's/%[uU]/*/gp')"
+}
+
+forget_authority() {
+    forget_key_file ":$1"
+}
+
+# forget_names GLOB: files with keys in /etc/ssh for any name.
+forget_names() {
+    case $1 in /etc/ssh/*) ;; *) return 0 ;; esac
+    is_folder /etc/ssh || return 0
+    vm_glob=$1
+    vm_base=$ROOT$vm_place
+    vm_inner=$(find "$vm_base" -type f -path "*/${vm_glob#/etc/ssh/}")
+    # The list is complete before anything goes.
+    vm_with_ifs=$IFS
     IFS='
 '
     set -f
-    for vm_pattern in $vm_patterns; do
-        for vm_account in $vm_accounts; do
-            vm_home=${vm_account#*:*:}
-            forget_key_file "$(printf '%s\n' "$vm_pattern" | user=${vm_account%%:*} home=${vm_home%/} id=$vm_account awk '{
-                split(ENVIRON["id"], field, ":")
-                while (match($0, /%[%huU]/)) {
-                    token = substr($0, RSTART + 1, 1)
-                    out = out substr($0, 1, RSTART - 1) \
-                        (token == "h" ? ENVIRON["home"] : token == "u" ? ENVIRON["user"] : token == "U" ? field[2] : "%")
-                    $0 = substr($0, RSTART + 2)
-                }
-                print out $0
-            }')" "${vm_home%/}"
-        done
-    done
-    for vm_file in $(sshd_words trustedusercakeys); do
-        forget_key_file "$vm_file" ""
-    done
-    # Nobody is to be kept, so names that are no accounts yet lose theirs too.
-    for vm_pattern in $([ -n "$1" ] || printf '%s\n' "$vm_patterns" | sed -n 's/%[uU]/*/gp'); do
-        case $vm_pattern in
-            /etc/ssh/*)
-                vm_found=$(find "$ROOT/etc/ssh" -type f -path "*$vm_pattern")
-                for vm_file in $vm_found; do
-                    forget_key_file "${vm_file#"$ROOT"}" ""
-                done
-                ;;
-        esac
+    for vm_one in $vm_inner; do
+        forget_key_file ":/etc/ssh${vm_one#"$vm_base"}"
     done
     set +f
-    IFS=$vm_old_ifs
+    IFS=$vm_with_ifs
 }
 
-# forget_key_file PATH HOME: remove PATH, relative to HOME, if it is below HOME or /etc/ssh and holds keys only.
+# forget_key_file HOME:PATH: remove PATH if it is below HOME or /etc/ssh and holds keys only.
 forget_key_file() {
-    case $1 in
-        none | '') return 0 ;;
-        /*) vm_keys=$1 ;;
-        *) vm_keys=$2/$1 ;;
+    vm_at=${1#*:}
+    vm_of=${1%%:*}
+    case $vm_at in
+        none | */none | */../*) return 0 ;;
+        /etc/ssh/* | "${vm_of:-/etc/ssh}"/*) ! keys_only "$vm_at" || remove "$vm_at" ;;
+        *) ! exists "$vm_at" || warn "$vm_at opens accounts; it is neither in a home nor in /etc/ssh and stays" ;;
     esac
-    case $vm_keys in
-        */../*) return 0 ;;
-        /etc/ssh/* | "${2:-/etc/ssh}"/*) ;;
-        *)
-            ! exists "$vm_keys" || warn "$vm_keys holds keys that open accounts; it is not in /etc/ssh and stays"
-            return 0
-            ;;
-    esac
-    if contained "$ROOT$vm_keys" && keys_only "$ROOT$vm_keys"; then
-        remove "$vm_keys"
-    fi
 }
 
 # drop_yaml_key PATH KEY: cut a top-level KEY with everything indented under it (and `- ` items) out of YAML.

@@ -7,7 +7,37 @@ STEP=sudoers
 
 comment_out() {
     edit_file "$1" '
-        /^[ \t]*Defaults[ \t]+targetpw/ { print "# " $0; next }
+        # A Defaults line with what continues it, without the options that ask for the password of another.
+        /^[ \t]*Defaults/ {
+            line = $0
+            while (line ~ /\\\r?$/ && (getline following) > 0) {
+                sub(/\\\r?$/, "", line)
+                line = line following
+            }
+            if (line !~ /(targetpw|rootpw|runaspw)/) { print line; next }
+            match(line, /^[ \t]*Defaults([:@>!]("[^"]*"|[^ \t,]+)([ \t]*,[ \t]*("[^"]*"|[^ \t,]+))*)?[ \t]+/)
+            head = substr(line, 1, RLENGTH)
+            rest = substr(line, RLENGTH + 1)
+            kept = option = ""
+            quoted = changed = 0
+            for (i = 1; i <= length(rest) + 1; i++) {
+                one = substr(rest, i, 1)
+                if (one == "\\") { option = option one substr(rest, ++i, 1); continue }
+                if (one == "\"") quoted = !quoted
+                if (one == "#" && !quoted) { i = length(rest); continue }
+                if (i <= length(rest) && (one != "," || quoted)) { option = option one; continue }
+                gsub(/^[ \t]+|[ \t]+$/, "", option)
+                if (option ~ /^(!!)*[ \t]*(targetpw|rootpw|runaspw)([ \t]*=.*)?$/) changed = 1
+                else if (option != "") kept = kept (kept == "" ? "" : ", ") option
+                option = ""
+            }
+            if (!changed) print line
+            else {
+                print "# " line
+                if (kept != "") print head kept
+            }
+            next
+        }
         /^[ \t]*ALL[ \t]+ALL[ \t]*=[ \t]*\(ALL\)[ \t]+ALL/ { print "# " $0; next }
         { print }'
 }

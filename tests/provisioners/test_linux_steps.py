@@ -15,6 +15,7 @@ from scratch import make_sku
 
 from generator import steps
 from generator.model import Builder
+from validators.linux import sudoers
 from vmoffer import scratch
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -247,6 +248,31 @@ def test_sudo_asks_for_the_callers_password_and_the_file_keeps_its_mode(tree: Pa
     assert stat.S_IMODE((tree / "etc/sudoers").stat().st_mode) == 0o440
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Defaults env_reset,targetpw\n", ["Defaults env_reset"]),
+        ("Defaults rootpw\n", []),
+        (
+            'Defaults:bob, amy passprompt="a, rootpw" , runaspw\n',
+            ['Defaults:bob, amy passprompt="a, rootpw"'],
+        ),
+        ("Defaults env_reset, \\\n  targetpw, !lecture\n", ["Defaults env_reset, !lecture"]),
+        ("Defaults !targetpw\n", ["Defaults !targetpw"]),
+        ("Defaults targetpw # of the target\n", []),
+        ("Defaults secure_path=/a:/b\n", ["Defaults secure_path=/a:/b"]),
+    ],
+)
+def test_options_of_sudo_that_ask_for_another_password_go(
+    tree: Path, run_step: Run, text: str, kept: list[str]
+) -> None:
+    (tree / "etc/sudoers").write_text(text)
+    run_step(tree, "sudoers")
+    assert [line for line in read(tree, "etc/sudoers").splitlines() if not line.startswith("#")] == kept
+    options = sudoers.parse(read(tree, "etc/sudoers"))
+    assert not [one for one in options if one.on and one.option in ("targetpw", "rootpw", "runaspw")]
+
+
 def test_firewall_rules_of_the_base_go(tree: Path, run_step: Run) -> None:
     run_step(tree, "firewall")
     assert not (tree / "etc/iptables/rules.v4").exists()
@@ -268,8 +294,10 @@ def test_accounts_are_locked_and_lose_their_keys_but_packer_can_go_on(tree: Path
 
 KEY = "ssh-ed25519 AAAAC3Nz somebody\n"
 PLACES = {
-    "etc/ssh/sshd_config": "AuthorizedKeysFile /etc/ssh/keys/%u .ssh/own '%h/%%k'\nTrustedUserCAKeys /etc/ssh/ca.pub\n",
-    "etc/ssh/sshd_config.d/10-x.conf": "Match Group x\nauthorizedkeysfile=/etc/ssh/by-id/%U /etc/passwd /etc/ssh/../k\n",
+    "etc/ssh/sshd_config":
+        "AuthorizedKeysFile /etc/ssh/keys/%u .ssh/own '%h/%%k'\nTrustedUserCAKeys /etc/ssh/ca.pub\n",
+    "etc/ssh/sshd_config.d/10-x.conf":
+        "Match Group x\nauthorizedkeysfile=/etc/ssh/by-id/%U /etc/passwd /etc/ssh/../k\n",
     "etc/ssh/keys/root": KEY, "etc/ssh/keys/app": f"# mine\n{KEY}", "etc/ssh/keys/packer": KEY,
     "etc/ssh/by-id/1001": KEY, "home/app user/.ssh/own": f"restrict {KEY}", "home/app user/%k": KEY,
     "root/.ssh/own": "[Unit]\n", "etc/ssh/ca.pub": KEY, "etc/k": KEY,

@@ -123,6 +123,47 @@ ACCESS_ROWS: list[Row] = [
         },
         profile="lisa",
     ),
+    # sudoers as sudo parses it (issue 14, row 28; tests/validators/test_sudoers.py: the real cvtsudoers).
+    Row("LNX-SUDO-001", "fail", {"/etc/sudoers": "Defaults env_reset,targetpw\n"}, evidence="targetpw"),
+    Row("LNX-SUDO-001", "fail", {"/etc/sudoers": "Defaults rootpw\n"}, evidence="root's password"),
+    Row("LNX-SUDO-001", "fail", {"/etc/sudoers": "Defaults !lecture, \\\n  runaspw\n"}, evidence="runaspw"),
+    Row(
+        "LNX-SUDO-001",
+        "fail",
+        {"/etc/sudoers": "@includedir /etc/sudoers.d\n", "/etc/sudoers.d/x": "Defaults:%sudo targetpw\n"},
+        evidence="targetpw",
+    ),
+    Row(
+        "LNX-SUDO-001",
+        "pass",
+        {"/etc/sudoers": "@includedir /etc/sudoers.d\n", "/etc/sudoers.d/x.bak": "Defaults targetpw\n"},
+    ),
+    Row(
+        "LNX-SUDO-001",
+        "pass",
+        {"/etc/sudoers": "Defaults env_reset\n", "/etc/sudoers.d/x": "Defaults targetpw\n"},
+    ),
+    Row(
+        "LNX-SUDO-001",
+        "pass",
+        {"/etc/sudoers": 'Defaults:postgres targetpw\nDefaults passprompt="a, targetpw"\n'},
+    ),
+    Row("LNX-SUDO-001", "pass", {"/etc/sudoers": "Defaults env_reset,rootpw\nDefaults !rootpw\n"}),
+    Row(
+        "LNX-SUDO-001",
+        "fail",
+        {"/etc/sudoers": "Defaults targetpw\nDefaults !targetpw\n"},
+        evidence="LISA does not see",
+    ),
+    Row(
+        "LNX-SUDO-001", "pass", {"/etc/sudoers": "Defaults targetpw\nDefaults !targetpw\n"}, profile="policy"
+    ),
+    Row(
+        "LNX-SUDO-001",
+        "fail",
+        {"/etc/sudoers": None, "/usr/etc/sudoers": "Defaults targetpw\n"},
+        evidence="targetpw",
+    ),
     # K8: who complains, and how much.
     Row(
         "LNX-CRED-005",

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from validators.check import Answer, Case, met, rule, shown, unmet, warned
 from validators.guest import Guest, Kind, Undecidable, exists, text, walk
-from validators.linux import accounts, keys, sshd
+from validators.linux import accounts, keys, sshd, sudoers
 from validators.outcome import Severity
 
 BUILD_USERS = ("packer", "azureuser", "lisa", "vagrant")
@@ -29,7 +29,13 @@ BELONGINGS = (
 IDENTITIES = (
     "/etc/pki/consumer/key.pem", "/etc/pki/consumer/cert.pem", "/etc/zypp/credentials.d/SCCcredentials",
 )  # fmt: skip
-TARGETPW = re.compile(r"^\s*Defaults\s+(?:\S+,\s*)*targetpw", re.MULTILINE)
+LISA_TARGETPW = re.compile(r"^Defaults\s+targetpw", re.MULTILINE)  # what LISA searches /etc/sudoers for
+# Options of sudoers(5) with which sudo wants the password of another account than the caller's.
+FOREIGN_PASSWORDS = {
+    "targetpw": "the target's password, which nobody has",
+    "rootpw": "root's password, which nobody has",
+    "runaspw": "the password of runas_default, root's, which nobody has",
+}
 NOBODY = 65534
 KEY_BYTES = 64 << 10  # of a file that may be a private key; larger ones are none
 KEY_HEAD_BYTES = 200
@@ -170,11 +176,33 @@ def no_belongings(case: Case) -> Answer:
 
 @rule("LNX-SUDO-001")
 def sudo_asks_for_the_own_password(case: Case) -> Answer:
-    for path in ("/etc/sudoers", "/usr/etc/sudoers", *case.guest.glob("/etc/sudoers.d/*")):
-        found = TARGETPW.search(text(case.guest, path) or "")
-        if found:
-            return unmet(f"`{found[0].strip()}` asks for a password nobody has", path)
-    return met("no Defaults targetpw")
+    by_lisa = LISA_TARGETPW.search(text(case.guest, "/etc/sudoers") or "")
+    asked = [
+        one for one in sudoers.defaults(case.guest) if one.option in FOREIGN_PASSWORDS and _for_customers(one)
+    ]
+    # The last one counts, and those that are bound to somebody are read after those for all.
+    last = {one.option: one for one in sorted(asked, key=lambda one: bool(one.kind))}
+    for one in last.values():
+        if one.on:
+            whose = FOREIGN_PASSWORDS[one.option]
+            return unmet(
+                f"Defaults {one.option} asks for {whose}", one.where, graders=None if by_lisa else OURS
+            )
+    if by_lisa:
+        return unmet(
+            "Defaults targetpw is taken back by a later line, which LISA does not see",
+            "/etc/sudoers",
+            graders=("lisa",),
+        )
+    return met("no Defaults targetpw, rootpw or runaspw")
+
+
+def _for_customers(default: sudoers.Default) -> bool:
+    """Whether it may apply to an account that the customer names; a single name is that of another one."""
+    if default.kind != "user":
+        return True
+    names = [name for name in default.names if not name.startswith("!")]
+    return any(name == "ALL" or name.startswith("%") or name.isupper() for name in names) or not names
 
 
 def _existing(case: Case) -> list[accounts.Account]:
