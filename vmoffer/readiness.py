@@ -72,16 +72,18 @@ def _azure(
     found: list[tuple[str, Existing | None]] = []
     name = sku.storage.account or env.get("PKR_VAR_storage_account")
     group = sku.storage.resource_group or env.get("PKR_VAR_resource_group_name")
-    if name and group:
+    if name and group and sku.makes_vhds(Builder.AZURE_ARM):
         identity = account.container(arm, group, name, sku.storage.container)
         signer = store.connect(sku.storage.container, env, account=name, create=False) if publish else None
         scope = f"/subscriptions/{arm.subscription}/{account.path(group, name)}"
         who = rights.WHO.get(way.id, env.get("ARM_CLIENT_ID", ""))
         rights.prove(identity, signer, rights.Grantee(who, scope))
         found += existing.blobs(sku, Builder.AZURE_ARM, identity)
-    found += existing.versions(sku, arm)
+    if not sku.build.trial:
+        found += existing.versions(sku, arm)
     replaced = existing.decide(found, digest, sku.version, replace)
-    return Ready(replaced, {**way.variables, "subscription_id": arm.subscription}, arm)
+    variables = {**way.variables, "subscription_id": arm.subscription, "project": digest}
+    return Ready(replaced, variables, arm)
 
 
 def _own_store(definition: Definition, env: Mapping[str, str], digest: str, replace: bool) -> Ready:

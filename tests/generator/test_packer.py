@@ -45,7 +45,7 @@ KNOWN_TO_1_4_5 = {
     "winrm_timeout", "plan_info", "virtual_network_resource_group_name", "virtual_network_name",
     "virtual_network_subnet_name", "private_virtual_network_with_public_ip", "cloud_environment_name",
     "build_resource_group_name", "build_key_vault_name", "allowed_inbound_ip_addresses", "azure_tags", "spot",
-    "user_assigned_managed_identities", "skip_create_image",
+    "user_assigned_managed_identities", "skip_create_image", "temp_resource_group_name", "dynamic",
     "shared_gallery_image_version_exclude_from_latest", "shared_gallery_image_version_end_of_life_date",
 }  # fmt: skip
 # … and those that came later, with the release that brought them (2: some 2.x before 2.6).

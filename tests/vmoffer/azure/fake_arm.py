@@ -54,6 +54,7 @@ class FakeArm:
             "ARM_TENANT_ID": TENANT,
             "ARM_CLIENT_ID": CLIENT,
             "ARM_CLIENT_SECRET": SECRET,
+            "VMOFFER_ALLOWED_INBOUND": "203.0.113.7",
         }
 
     def answer(self, method: str, path: str, body: bytes, token: str) -> tuple[int, Any, dict[str, str]]:

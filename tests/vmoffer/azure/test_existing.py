@@ -65,6 +65,7 @@ def test_a_first_build_goes_to_packer_without_force_and_leaves_nothing_behind(
     assert run([*BUILD, "--out", "out"]) == 0
     assert packer.built
     assert "-force" not in packer.arguments
+    assert f"-var=project={_digest()}" in packer.arguments, "the plugin tags the gallery version with it"
     assert arm.deleted == []
     assert list(container.list_blobs()) == [], "the container was made, and the probe is gone"
 

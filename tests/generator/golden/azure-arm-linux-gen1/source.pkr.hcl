@@ -25,10 +25,20 @@ source "azure-arm" "gen1" {
     plan_promotion_code = "SPRING"
   }
 
-  location                     = var.location
+  location = var.location
+  # A name of its own, so that whoever gave it finds what a build that was killed leaves behind.
+  temp_resource_group_name     = var.build_name == "" ? null : "${var.build_name}-gen1"
   vm_size                      = var.vm_size
   allowed_inbound_ip_addresses = compact(split(",", replace(var.allowed_inbound, " ", "")))
 
+  # The version in a gallery says which project it is of.
+  dynamic "azure_tag" {
+    for_each = compact([var.project])
+    content {
+      name  = "vmoffer-project"
+      value = azure_tag.value
+    }
+  }
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 

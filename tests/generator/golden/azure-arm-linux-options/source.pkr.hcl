@@ -34,6 +34,14 @@ source "azure-arm" "gen2" {
     "cost-center" = "1234"
   }
 
+  # The version in a gallery says which project it is of.
+  dynamic "azure_tag" {
+    for_each = compact([var.project])
+    content {
+      name  = "vmoffer-project"
+      value = azure_tag.value
+    }
+  }
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 

@@ -20,10 +20,20 @@ source "azure-arm" "gen2" {
   image_sku       = "12-gen2"
   image_version   = "latest"
 
-  location                     = var.location
+  location = var.location
+  # A name of its own, so that whoever gave it finds what a build that was killed leaves behind.
+  temp_resource_group_name     = var.build_name == "" ? null : "${var.build_name}-gen2"
   vm_size                      = var.vm_size
   allowed_inbound_ip_addresses = var.allowed_inbound != "" ? compact(split(",", replace(var.allowed_inbound, " ", ""))) : ["203.0.113.7"]
 
+  # The version in a gallery says which project it is of.
+  dynamic "azure_tag" {
+    for_each = compact([var.project])
+    content {
+      name  = "vmoffer-project"
+      value = azure_tag.value
+    }
+  }
   os_disk_size_gb   = 30
   disk_caching_type = "ReadWrite"
 

@@ -40,6 +40,18 @@ variable "vm_size" {
   default     = "Standard_D2s_v5"
 }
 
+variable "project" {
+  type        = string
+  description = "Digest of this project, noted in what it publishes; vmoffer build gives it"
+  default     = ""
+}
+
+variable "build_name" {
+  type        = string
+  description = "Begins the names of the temporary resource groups; vmoffer build gives it"
+  default     = ""
+}
+
 variable "allowed_inbound" {
   type        = string
   description = "Addresses or ranges that Packer connects from, with commas between"

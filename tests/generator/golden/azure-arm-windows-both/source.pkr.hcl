@@ -20,13 +20,23 @@ source "azure-arm" "gen2" {
   image_sku       = "2022-datacenter-g2"
   image_version   = "latest"
 
-  location                               = var.location
+  location = var.location
+  # A name of its own, so that whoever gave it finds what a build that was killed leaves behind.
+  temp_resource_group_name               = var.build_name == "" ? null : "${var.build_name}-gen2"
   vm_size                                = var.vm_size
   virtual_network_resource_group_name    = "net"
   virtual_network_name                   = "builds"
   virtual_network_subnet_name            = "packer"
   private_virtual_network_with_public_ip = true
 
+  # The version in a gallery says which project it is of.
+  dynamic "azure_tag" {
+    for_each = compact([var.project])
+    content {
+      name  = "vmoffer-project"
+      value = azure_tag.value
+    }
+  }
   os_disk_size_gb   = 127
   disk_caching_type = "ReadWrite"
 
@@ -65,13 +75,23 @@ source "azure-arm" "gen1" {
   image_sku       = "2022-datacenter"
   image_version   = "latest"
 
-  location                               = var.location
+  location = var.location
+  # A name of its own, so that whoever gave it finds what a build that was killed leaves behind.
+  temp_resource_group_name               = var.build_name == "" ? null : "${var.build_name}-gen1"
   vm_size                                = var.vm_size
   virtual_network_resource_group_name    = "net"
   virtual_network_name                   = "builds"
   virtual_network_subnet_name            = "packer"
   private_virtual_network_with_public_ip = true
 
+  # The version in a gallery says which project it is of.
+  dynamic "azure_tag" {
+    for_each = compact([var.project])
+    content {
+      name  = "vmoffer-project"
+      value = azure_tag.value
+    }
+  }
   os_disk_size_gb   = 127
   disk_caching_type = "ReadWrite"
 
