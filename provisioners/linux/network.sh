@@ -21,6 +21,12 @@ drop_named() {
 }
 each_file drop_named '/etc/systemd/network/*.link'
 
+# A network: key in any of its files counts before what Azure tells cloud-init, or switches it off.
+drop_network() {
+    drop_yaml_key "$1" network
+}
+each_file drop_network '/etc/cloud/cloud.cfg.d/*.cfg'
+
 # managed: cloud-init renders the network; not when it is absent or told not to.
 managed() {
     exists /etc/cloud/cloud.cfg || return 1

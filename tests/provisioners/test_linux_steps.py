@@ -209,6 +209,27 @@ def test_network_is_dhcp_without_address_or_hardware_address(tree: Path, run_ste
         assert re.findall(r"^iface (\S+)", text, re.M) == ["lo"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "network:\n  version: 1\n  config:\n  - {type: physical, name: eth0, subnets: [{type: static}]}\n",
+        "network: {config: disabled}\n",
+        "network:\n  config: disabled\n",
+    ],
+)
+def test_network_key_goes_from_every_file_of_cloud_init(content: str, tree: Path, run_step: Run) -> None:
+    """K3: only files with an installer's name lost it; 99-custom-net.cfg stayed."""
+    folder = tree / "etc/cloud/cloud.cfg.d"
+    (folder / "99-custom-net.cfg").write_text(f"manage_etc_hosts: true\n{content}ssh_pwauth: false\n")
+    run_step(tree, "network")
+    assert (folder / "99-custom-net.cfg").read_text() == "manage_etc_hosts: true\nssh_pwauth: false\n"
+    assert not [file for file in folder.iterdir() if "network:" in file.read_text()]
+    if tree.name == "debian":
+        assert re.findall(r"^iface (\S+)", read(tree, "etc/network/interfaces"), re.M) == ["lo"]
+    else:
+        assert not list((tree / "etc/netplan").glob("*"))
+
+
 def test_network_without_cloud_init_gets_dhcp_of_its_own(tree: Path, run_step: Run) -> None:
     shutil.rmtree(tree / "etc/cloud")
     run_step(tree, "network")
