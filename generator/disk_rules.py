@@ -55,7 +55,7 @@ def luns(sku: Sku, limits: Limits) -> Iterator[Breach]:
 
 def submits_vhds(sku: Sku) -> bool:
     """Whether Partner Center gets SAS URIs, whose LUNs are in sequence; those of a gallery need not be."""
-    return sku.gallery is None or getattr(sku.gallery, "vhds", True) is True  # the field comes with B
+    return sku.gallery is None or sku.gallery.vhds
 
 
 def base_images(sku: Sku, limits: Limits) -> Iterator[Breach]:

@@ -28,7 +28,8 @@ MAP_LIMIT = 8 << 20  # bytes of a page list that are read
 
 
 class Blob:
-    """What is behind one URL; `size` in bytes is known after the first range.
+    """What is behind one URL; `size` in bytes is known after the first range, as is the
+    `type` of the blob where the server says one, such as PageBlob.
 
     Works on in a forked process, with a connection of its own. All methods raise Unusable where there
     is no such file, it is empty, or redirects, and Surroundings when the server refuses, ignores
@@ -37,6 +38,7 @@ class Blob:
 
     def __init__(self, disk: RemoteDisk, url: str) -> None:
         self.size: int | None = None
+        self.type = ""
         self._disk = disk
         self._url = url
         self._etag = ""
@@ -135,6 +137,7 @@ class Blob:
         size, etag = int(found[2]) if found else None, answer.headers.get("ETag", "")
         if self.size is None and size is not None:
             self.size, self._etag = size, etag
+            self.type = answer.headers.get("x-ms-blob-type", "")
         if size is None or (size, etag) != (self.size, self._etag):
             raise self._error("it was replaced while it was read")
         return size

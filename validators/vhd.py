@@ -39,6 +39,7 @@ class Container:
     page blob; all of it where that is not known. `footer_bytes` is 512,
     511 for the short footer of old writers, 0 without one; `misplaced_footer`: one is near the end, cut off
     or followed by something; `head_copy`: one at the start. `problems` are sentences for people.
+    `blob_type` is PageBlob or what else the store says of a remote disk, None for a file.
     """
 
     path: Place
@@ -51,6 +52,7 @@ class Container:
     misplaced_footer: bool = False
     head_copy: bool = False
     problems: tuple[str, ...] = ()
+    blob_type: str | None = None
 
     @property
     def file(self) -> Path:
@@ -92,7 +94,8 @@ def inspect(path: Place) -> Container:
         reader = path.reader
         head, tail = reader.read(0, HEAD_BYTES), reader.read(max(0, reader.size - TAIL_BYTES), TAIL_BYTES)
         stored = reader.blob.stored()
-        return _described(path, head, tail, reader.size, reader.size if stored is None else stored)
+        found = _described(path, head, tail, reader.size, reader.size if stored is None else stored)
+        return replace(found, blob_type=reader.blob.type)
     facts = _stat(path)
     size = facts.st_size
     with path.open("rb") as file:

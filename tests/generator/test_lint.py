@@ -201,6 +201,14 @@ def test_the_limits_are_those_of_the_catalogue() -> None:
         assert PROFILES["guide-2015"].ask(rule) == ("guide-2015" in known[rule].graders), rule
 
 
+def test_a_gallery_version_alone_takes_luns_with_gaps_and_vhds_do_not(tmp_path: Path) -> None:
+    gallery = {"resource_group": "g", "name": "n", "image": "i"}
+    beside = define(tmp_path / "a", data_disks=_disks(0, 2), gallery=gallery)
+    alone = define(tmp_path / "b", data_disks=_disks(0, 2), gallery={**gallery, "vhds": False})
+    assert "DSK-DATA-001" in [one.rule for one in lint([beside])]
+    assert "DSK-DATA-001" not in [one.rule for one in lint([alone])]
+
+
 def test_the_numbers_of_the_offer_are_those_of_the_catalogue() -> None:
     known = rules()
     assert known["OFR-PORT-001"].limits["max"] == offer_rules.MAX_PORTS

@@ -35,6 +35,7 @@ def test_an_uploaded_disk_is_judged_through_its_sas(
     judgement = engine.judge([disk], role="data")
     found = {outcome.rule: outcome.status for outcome in judgement.outcomes}
     assert found["DSK-FMT-001"] == found["DSK-FMT-004"] == found["DSK-ALIGN-001"] == Status.PASS
+    assert found["DSK-BLOB-001"] is Status.PASS and judgement.not_checked == []
     container_facts = judgement.disks[0].container
     assert container_facts.file_bytes == path.stat().st_size
     assert 4096 < container_facts.allocated_bytes < MIB  # the blob's own page list

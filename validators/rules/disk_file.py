@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from generator.generation import Generation
-from validators.check import Answer, Case, met, rule, shown, skipped, undecided, unmet, warned
+from validators.check import Answer, Case, elsewhere, met, rule, shown, skipped, undecided, unmet, warned
 from validators.guest import Undecidable
 from validators.remote import RemoteDisk
 
@@ -132,6 +132,16 @@ def is_sparse(case: Case) -> Answer:
     allocated, size = container.allocated_bytes, container.file_bytes
     evidence = f"{_mib(allocated)} of {_mib(size)} are allocated"
     return unmet(f"{evidence}: there are no holes to skip") if allocated >= size else met(evidence)
+
+
+@rule("DSK-BLOB-001")
+def is_a_page_blob(case: Case) -> Answer:
+    kind = case.disk.container.blob_type
+    if kind is None:
+        return elsewhere("the type of a blob is known once it is uploaded; `vmoffer sas check` looks")
+    if not kind:
+        return elsewhere("the server does not say of which type the blob is, as Azure's does")
+    return met("a page blob") if kind == "PageBlob" else unmet(f"it is a {kind}")
 
 
 @rule("DSK-BLOB-002")
