@@ -269,6 +269,16 @@ def test_sudo_asks_for_the_callers_password_and_the_file_keeps_its_mode(tree: Pa
     assert stat.S_IMODE((tree / "etc/sudoers").stat().st_mode) == 0o440
 
 
+def test_firewalld_of_the_base_is_disabled(tree: Path, run_step: Run) -> None:
+    links = ("multi-user.target.wants/firewalld.service", "dbus-org.fedoraproject.FirewallD1.service")
+    for name in links:
+        link = tree / "etc/systemd/system" / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to("/usr/lib/systemd/system/firewalld.service")
+    run_step(tree, "firewall")
+    assert not [name for name in links if (tree / "etc/systemd/system" / name).is_symlink()]
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [

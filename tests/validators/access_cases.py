@@ -33,6 +33,38 @@ def keys_in(setting: str, **files: str) -> dict[str, Content_]:
     }
 
 
+LIB, ETC = "/usr/lib/firewalld", "/etc/firewalld"
+WEB = {"ports": [{"label": "https", "range": "443"}]}
+TO_HOST = "<ingress-zone name='ANY'/><egress-zone name='HOST'/>"
+FAMILIES: list[dict[str, Content_]] = [
+    {"/usr/lib/os-release": f"ID={name}\nVERSION_ID={version}\n"}
+    for name, version in (
+        ("debian", "12"),
+        ("ubuntu", "24.04"),
+        ("rhel", "9.4"),
+        ("fedora", "42"),
+        ("sles", "15.6"),
+        ("azurelinux", "3.0"),
+    )
+]
+
+
+def firewalld(more: str = "") -> dict[str, Content_]:
+    """firewalld enabled, its zone `public` with `more` in it, and two services."""
+    return {
+        **unit("firewalld.service", "[Service]\n"),
+        f"{ETC}/firewalld.conf": "# comment\nDefaultZone=public\n",
+        f"{LIB}/zones/public.xml": f"<?xml version='1.0'?>\n<zone><short>Public</short><service name='ssh'/><service name='dhcpv6-client'/>{more}</zone>",
+        f"{LIB}/services/ssh.xml": "<service><port protocol='tcp' port='22'/></service>",
+        f"{LIB}/services/web.xml": "<service><include service='tls'/></service>",
+        f"{LIB}/services/tls.xml": "<service><port protocol='tcp' port='440-450'/></service>",
+    }
+
+
+def direct(words: str) -> str:
+    return f"<direct><rule ipv='ipv4' table='filter' chain='INPUT' priority='0'>{words}</rule></direct>"
+
+
 ACCESS_ROWS: list[Row] = [
     # Keys from wherever the effective configuration takes them (issue 12, row 15).
     Row(
@@ -163,6 +195,143 @@ ACCESS_ROWS: list[Row] = [
         "fail",
         {"/etc/sudoers": None, "/usr/etc/sudoers": "Defaults targetpw\n"},
         evidence="targetpw",
+    ),
+    # K19: firewalld, and every family that has it; the zone `public` as Debian, Red Hat and SUSE ship it.
+    *(
+        row
+        for release in FAMILIES
+        for row in (
+            Row(
+                "LNX-NET-008",
+                "warn",
+                {**release, **firewalld()},
+                evidence="rejects all but what the zone public opens",
+            ),
+            Row("LNX-NET-008", "warn", {**release, **firewalld()}, sku=WEB, evidence="rejects tcp 443"),
+            Row(
+                "LNX-NET-008", "pass", {**release, **firewalld("<port port='443' protocol='tcp'/>")}, sku=WEB
+            ),
+            Row("LNX-NET-008", "pass", {**release, **firewalld(), f"{WANTS}/firewalld.service": None}),
+        )
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        {
+            **firewalld(),
+            f"{ETC}/firewalld.conf": "DefaultZone=drop\n",
+            f"{LIB}/zones/drop.xml": "<zone target='DROP'/>",
+        },
+        sku=WEB,
+        evidence="tcp 22",
+    ),
+    Row(
+        "LNX-NET-008",
+        "pass",
+        {
+            **firewalld(),
+            f"{ETC}/firewalld.conf": "DefaultZone=trusted\n",
+            f"{LIB}/zones/trusted.xml": "<zone target='ACCEPT'/>",
+        },
+    ),
+    Row(
+        "LNX-NET-008",
+        "pass",
+        {**firewalld(), f"{ETC}/zones/open.xml": "<zone target='ACCEPT'><interface name='eth0'/></zone>"},
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        {**firewalld(), f"{ETC}/zones/public.xml": "<zone/>"},
+        sku=WEB,
+        evidence="tcp 22",
+    ),
+    Row("LNX-NET-008", "pass", firewalld("<service name='web'/>"), sku=WEB),
+    Row("LNX-NET-008", "pass", firewalld("<rule><service name='web'/><accept/></rule>"), sku=WEB),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        firewalld("<rule><source address='10.0.0.0/8'/><service name='web'/><accept/></rule>"),
+        sku=WEB,
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        firewalld("<service name='web'/><rule><port port='443' protocol='tcp'/><drop/></rule>"),
+        sku=WEB,
+        evidence="443",
+    ),
+    Row(
+        "LNX-NET-008",
+        "pass",
+        firewalld(
+            "<rule priority='-5'><service name='web'/><accept/></rule><rule><port port='443' protocol='tcp'/><drop/></rule>"
+        ),
+        sku=WEB,
+    ),
+    Row(
+        "LNX-NET-008",
+        "pass",
+        {
+            **firewalld(),
+            f"{ETC}/policies/p.xml": f"<policy target='CONTINUE' priority='-1'>{TO_HOST}<service name='web'/></policy>",
+        },
+        sku=WEB,
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        {
+            **firewalld("<service name='web'/>"),
+            f"{ETC}/policies/p.xml": f"<policy target='REJECT' priority='-1'>{TO_HOST}</policy>",
+        },
+        sku=WEB,
+        evidence="tcp 22",
+    ),
+    Row(
+        "LNX-NET-008",
+        "pass",
+        {**firewalld(), f"{ETC}/direct.xml": direct("-p tcp -m tcp --dport 443 -j ACCEPT")},
+        sku=WEB,
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        {**firewalld("<service name='web'/>"), f"{ETC}/direct.xml": direct("-p tcp --dport 22 -j DROP")},
+        sku=WEB,
+        evidence="tcp 22",
+    ),
+    Row(
+        "LNX-NET-008",
+        "pass",
+        {**firewalld("<service name='web'/>"), f"{ETC}/direct.xml": direct("-s 10.0.0.0/8 -j DROP")},
+        sku=WEB,
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        {**firewalld("<port port='8000-8005' protocol='tcp'/>")},
+        sku={"ports": [{"label": "web", "range": "8000-8010"}]},
+        evidence="8010",
+    ),
+    Row(
+        "LNX-NET-008", "undecidable", {**firewalld(), f"{ETC}/zones/public.xml": "<zone>"}, evidence="not XML"
+    ),
+    Row(
+        "LNX-NET-008",
+        "undecidable",
+        {**firewalld(), f"{ETC}/zones/public.xml": "<!DOCTYPE zone [<!ENTITY a 'b'>]><zone/>"},
+        evidence="document type",
+    ),
+    Row(
+        "LNX-NET-008",
+        "warn",
+        {
+            "/usr/lib/os-release": "ID=azurelinux\nVERSION_ID=3.0\n",
+            "/etc/systemd/scripts/ip4save": ":INPUT DROP [0:0]\n",
+            **unit("iptables.service", "[Unit]\n"),
+        },
+        evidence="iptables.service",
     ),
     # K8: who complains, and how much.
     Row(

@@ -6,7 +6,7 @@ import re
 
 from validators.check import Answer, Case, met, rule, shown, skipped, unmet
 from validators.guest import Guest, Kind, exists, lines, text
-from validators.linux import cloudinit, ifupdown, network, networkd, provisioning, release, systemd
+from validators.linux import cloudinit, firewalld, ifupdown, network, networkd, provisioning, release, systemd
 from validators.linux.release import assignments
 
 LEASES = (
@@ -28,7 +28,11 @@ SAVED_RULES = {
     "/etc/sysconfig/iptables": "iptables.service",
     "/etc/nftables.conf": "nftables.service",
     "/etc/sysconfig/nftables.conf": "nftables.service",
+    "/etc/systemd/scripts/ip4save": "iptables.service",  # Azure Linux and Photon
 }
+SSH = 22
+UNUSED = 61_616  # a port that no service of firewalld is for
+PROTOCOLS = {"tcp": ("tcp",), "udp": ("udp",), "both": ("tcp", "udp")}
 BLOCKING = re.compile(
     r"-j (?:DROP|REJECT)|^:INPUT (?:DROP|REJECT)|policy drop|^\s*(?:drop|reject)\b", re.MULTILINE
 )
@@ -153,10 +157,29 @@ def firewall_lets_in(case: Case) -> Answer:
     ufw = assignments(text(guest, "/etc/ufw/ufw.conf") or "").get("ENABLED", "no")
     if ufw.casefold() == "yes":
         return unmet("ufw is enabled", "/etc/ufw/ufw.conf")
+    if firewalld.starts(guest):
+        return _firewalld(case)
     program = next((path for path in FIREWALL_PROGRAMS if exists(guest, path)), None)
     if program is None and "guide-2015" in case.graders:
         return unmet("neither iptables nor nft is installed", graders=("guide-2015",))
     return met("no rules that block are loaded at boot", program or "")
+
+
+def _firewalld(case: Case) -> Answer:
+    """Met where what the plan offers is let in; without a plan, what else it offers is not known."""
+    zone, said = firewalld.zone_of_first_card(case.guest)
+    wanted = [(SSH, "tcp")] if case.sku is None or case.sku.properties.remote_connection else []
+    for offered in case.sku.ports if case.sku else []:
+        # Of a range its ends are asked for.
+        ends = dict.fromkeys(int(end) for end in offered.range.split("-") if end.isdecimal())
+        wanted += [(end, protocol) for end in ends for protocol in PROTOCOLS[offered.protocol]]
+    for port, protocol in wanted:
+        verdict = firewalld.lets_in(case.guest, port, protocol)
+        if not verdict.let_in:
+            return unmet(f"firewalld rejects {protocol} {port} in the zone {zone}", verdict.where)
+    if case.sku is None and not firewalld.lets_in(case.guest, UNUSED, "tcp").let_in:
+        return unmet(f"firewalld rejects all but what the zone {zone} opens", said)
+    return met(f"firewalld, in the zone {zone}, lets in what the plan offers", said)
 
 
 @rule("LNX-DHCP-001")
