@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from generator.breach import Breach
@@ -24,7 +24,7 @@ def drives(definition: Definition) -> Iterator[Breach]:
     if definition.sku.os.family != "windows":
         return
     for index, step in enumerate(definition.sku.steps):
-        for place, text in _texts(step, definition.root):
+        for place, text in texts(step, definition.root):
             for number, line in enumerate(text.splitlines(), start=1):
                 if named := foreign(line):
                     evidence = f"{', '.join(f'{drive}:' for drive in named)} in {place}:{number}"
@@ -40,15 +40,15 @@ def foreign(line: str) -> list[str]:
     return list(dict.fromkeys(letter for letter in letters if letter not in GUARANTEED))
 
 
-def _texts(step: Step, root: Path) -> Iterator[tuple[str, str]]:
-    """What the step runs or uploads that is a script: its place and its text."""
+def texts(step: Step, root: Path, suffixes: Set[str] | None = None) -> Iterator[tuple[str, str]]:
+    """What the step runs or uploads that is a script, by its suffix: its place and its text."""
     if step.inline:
         yield "inline", "\n".join(step.inline)
         return
     path = root / (step.script or (step.file.source if step.file else ""))
     members = sorted(path.rglob("*")) if path.is_dir() else [path]
     for member in members:
-        if member.suffix.lower() in SCRIPTS and member.is_file():
+        if member.suffix.lower() in (suffixes or SCRIPTS) and member.is_file():
             content = member.read_bytes()
             wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
             yield str(member), content.decode("utf-16" if wide else "utf-8-sig", errors="replace")

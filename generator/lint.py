@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from generator.load import FieldPath, Invalid, Problem, dotted
 from generator.model import Sku
 from generator.offer_rules import RULES, sku_ids
 from generator.own_step_rules import own_steps
+from generator.temporary_disk import temporary_disk
 from generator.waive_rules import applied, over
 
 CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])+")
@@ -51,11 +52,12 @@ def lint(definitions: list[Definition], profile: str = "strict") -> list[Finding
         for definition in definitions
         for found in (
             *(rule(definition.sku, limits) for rule in RULES),
-            *([] if any(_files(definition)) else [drives(definition), listing(definition)]),
+            *([] if any(_files(definition)) else _reading(definition)),
         )
         for breach in found
     ]
     breaches += _one_owner_per_sku_id(definitions)
+    breaches += _one_offer(definitions)
     placed = [
         _place(definition, applied(definition.sku.waive, breach))
         for definition, breach in breaches
@@ -63,6 +65,13 @@ def lint(definitions: list[Definition], profile: str = "strict") -> list[Finding
     ]
     placed += [_place(one, breach) for one in definitions for breach in over(one.sku.waive)]
     return [finding for _, _, finding in sorted(placed, key=lambda item: (item[0], item[1], item[2].rule))]
+
+
+def _reading(definition: Definition) -> Iterator[Iterable[Breach]]:
+    """The rules that read the files a definition names."""
+    yield drives(definition)
+    yield temporary_disk(definition)
+    yield listing(definition)
 
 
 def require(definitions: list[Definition]) -> list[Finding]:
@@ -169,19 +178,44 @@ def _gaps(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
 
 
 def _one_owner_per_sku_id(definitions: list[Definition]) -> list[tuple[Definition, Breach]]:
-    """OFR-SKU-001 between definitions: a plan id, or an id derived from one, belongs to one plan."""
-    owners: dict[tuple[str, str, str], list[Definition]] = {}
+    """OFR-SKU-001 between definitions: a plan id, or one derived from it, is one plan's of a publisher."""
+    owners: dict[tuple[str, str], list[Definition]] = {}
     for definition in definitions:
         sku = definition.sku
         for sku_id in {sku.plan.id, *sku_ids(sku).values()}:
-            owners.setdefault((sku.publisher, sku.offer.id, sku_id), []).append(definition)
+            owners.setdefault((sku.publisher, sku_id), []).append(definition)
     found = {}
-    for (_, _, sku_id), several in sorted(owners.items(), key=lambda item: item[0]):
+    for (_, sku_id), several in sorted(owners.items(), key=lambda item: item[0]):
         for one in several:
             for other in several:
                 if one.path != other.path and (one.path, other.path) not in found:
                     evidence = f"SKU id {sku_id!r}, which {other.path} has too"
-                    fix = "give every plan of an offer an id of its own"
+                    fix = "give every plan of a publisher an id of its own"
                     breach = Breach("OFR-SKU-001", ("plan", "id"), evidence, fix)
                     found[one.path, other.path] = one, breach
     return list(found.values())
+
+
+def _one_offer(definitions: list[Definition]) -> list[tuple[Definition, Breach]]:
+    """OFR-SAME-001 between definitions: an offer's name and page are the same in all of its plans."""
+    first: dict[tuple[str, str, str], Definition] = {}
+    found = []
+    for definition in sorted(definitions, key=lambda one: str(one.path)):
+        sku = definition.sku
+        said: list[tuple[FieldPath, object]] = [
+            (("offer", "title"), sku.offer.title),
+            (("offer", "summary"), sku.offer.summary),
+        ]
+        if sku.listing is not None:
+            said.append((("listing",), sku.listing))
+        for field, value in said:
+            other = first.setdefault((sku.publisher, sku.offer.id, dotted(field)), definition)
+            theirs = other.sku.listing if field == ("listing",) else getattr(other.sku.offer, str(field[-1]))
+            if theirs != value:
+                shown = repr(value) if isinstance(value, str) else "another page"
+                evidence = (
+                    f"{shown}; {other.path} has {repr(theirs) if isinstance(theirs, str) else 'its own'}"
+                )
+                fix = "an offer has one title, summary and page: write the same in all of its plans"
+                found.append((definition, Breach("OFR-SAME-001", field, evidence, fix)))
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from generator import disk_rules
+from generator import azure_rules, disk_rules
 from generator.breach import Breach, Status
 from generator.limits import Limits
 from generator.model import Generation, Sku
@@ -18,6 +18,7 @@ MAX_ALIAS = 125  # OFR-ID-001
 VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 OFFER_ID = re.compile(r"[a-z0-9][a-z0-9_-]{2,49}")
 PLAN_ID = re.compile(r"[a-z0-9_-]{1,50}")
+PREVIEW = "-preview"  # OFR-ID-003
 PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?")
 PORT_LABEL = re.compile(r"[a-zA-Z_0-9.\- ]{2,19}[a-zA-Z_0-9]")
 LOGIN_PORTS = {"linux": 22, "windows": 3389}
@@ -67,6 +68,13 @@ def _ids(sku: Sku, limits: Limits) -> Iterator[Breach]:
         yield Breach("OFR-ID-001", ("offer", "id"), repr(sku.offer.id), fix)
     if not PLAN_ID.fullmatch(sku.plan.id):
         yield Breach("OFR-ID-001", ("plan", "id"), repr(sku.plan.id), "use 1-50 characters a-z 0-9 - _")
+    for name, value in (("offer", sku.offer.id), ("plan", sku.plan.id)):
+        if value.endswith(PREVIEW):
+            fix = "Azure appends -preview to the offer that is being tried: choose another ending"
+            yield Breach("OFR-ID-003", (name, "id"), repr(value), fix)
+    if sku.plan.id[:1] in ("-", "_"):
+        fix = "begin with a letter or a digit: disks in Azure are called after the plan, and cannot begin so"
+        yield Breach("OFR-ID-003", ("plan", "id"), repr(sku.plan.id), fix)
     if len(sku.plan.alias) > MAX_ALIAS:
         found = f"{len(sku.plan.alias)} characters"
         yield Breach("OFR-ID-001", ("plan", "alias"), found, f"use at most {MAX_ALIAS} characters")
@@ -173,5 +181,5 @@ def _locked(sku: Sku, limits: Limits) -> Iterator[Breach]:
 
 RULES: tuple[Callable[[Sku, Limits], Iterator[Breach]], ...] = (
     _version, _ids, _sizes, _ports, _system, _properties, _locked,
-    disk_rules.sizes, disk_rules.luns, disk_rules.base_images,
+    disk_rules.sizes, disk_rules.luns, disk_rules.base_images, *azure_rules.RULES,
 )  # fmt: skip

@@ -260,7 +260,11 @@ def test_an_option_of_a_template_comes_back_as_the_field(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     windows = option.base is WINDOWS
-    storage = "" if "shared_image_gallery_destination" in option.template else 'storage_account = "images"\n'
+    storage = (
+        ""
+        if "shared_image_gallery_destination" in option.template
+        else 'storage_account = "images"\nresource_group_name = "group"\n'
+    )
     text = (
         f'source "azure-arm" "x" {{\n{option.image}\nos_type = "{"Windows" if windows else "Linux"}"\n'
         f'{storage}{option.template}\n}}\nbuild {{\n  sources = ["source.azure-arm.x"]\n}}\n'

@@ -25,7 +25,7 @@ def _disks(*luns: int, size: int = 4) -> list[dict[str, int]]:
 
 
 def _sizes(count: int) -> list[str]:
-    return [f"Standard_D{n + 1}s_v5" for n in range(count)]
+    return [f"Standard_D{cpus}s_v5" for cpus in (8, 16, 32, 48, 64, 96, 2)[:count]]
 
 
 def _versions(count: int) -> list[str]:
@@ -33,6 +33,13 @@ def _versions(count: int) -> list[str]:
 
 
 SIZE = "Standard_D2s_v5"
+
+
+QEMU = {"qemu": {"recipe": "debian-12"}}
+RHEL = {"azure-arm": {"marketplace": {"publisher": "RedHat", "offer": "RHEL", "sku": "94_gen2"}}}
+OTHER = {"publisher": "someone", "offer": "something", "sku": "else"}
+GALLERY = {"resource_group": "rg", "name": "gallery", "image": "basic"}
+LARGE = {"vm_size": "Standard_D16s_v5"}  # takes 32 data disks
 
 
 def _found(findings: list[Finding]) -> list[tuple[str, str, str]]:
@@ -81,13 +88,13 @@ BREACHES: list[tuple[str, str, str, dict[str, Any]]] = [
     ("LST-NAME-001", "fail", "plan.title", {"plan__title": "Shop 🚀"}),
     ("LST-SUM-001", "fail", "offer.summary", {"offer__summary": "x" * 101}),
     ("DSK-SIZE-002", "fail", "os_disk.size_gib", {"os_disk": {"size_gib": 1024}}),
-    ("DSK-SIZE-002", "warn", "os_disk.size_gib", {"os_disk": {"size_gib": 29}}),
+    ("DSK-SIZE-002", "warn", "os_disk.size_gib", {"os_disk": {"size_gib": 29}, "base": QEMU}),
     ("DSK-SIZE-002", "warn", "os_disk.size_gib", {"os_disk": {"size_gib": 51}}),
     ("DSK-SIZE-005", "fail", "data_disks[0].size_gib", {"data_disks": _disks(0, size=2048)}),
     ("DSK-DATA-001", "fail", "data_disks[1].lun", {"data_disks": _disks(0, 0)}),
     ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(0, 2)}),
     ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(1)}),
-    ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(*range(17))}),
+    ("DSK-DATA-001", "fail", "data_disks", {"data_disks": _disks(*range(17)), "build": LARGE}),
     ("DSK-GEN-001", "fail", "base.azure-arm.marketplace.sku", {"generations": ["gen2", "gen1"]}),
     ("DSK-GEN-003", "fail", "base.azure-arm.marketplace.sku", {"generations": ["gen2", "arm64"]}),
     ("OFR-PROP-001", "fail", "properties.nvme", {"generations": ["gen1"], "properties__nvme": True}),
@@ -111,6 +118,45 @@ BREACHES: list[tuple[str, str, str, dict[str, Any]]] = [
         {"properties": {"aad_login": True, "extensions": False}},
     ),
     ("OFR-LOCK-001", "warn", "properties.remote_connection", {"properties__remote_connection": False}),
+    ("OFR-ID-003", "fail", "plan.id", {"plan__id": "-x"}),
+    ("OFR-ID-003", "fail", "plan.id", {"plan__id": "_x"}),
+    ("OFR-ID-003", "fail", "plan.id", {"plan__id": "basic-preview"}),
+    ("OFR-ID-003", "fail", "offer.id", {"offer__id": "shop-preview"}),
+    ("OFR-SIZE-002", "fail", "recommended_sizes[1]", {"recommended_sizes": [SIZE, "d2ps-standard-v5"]}),
+    ("OFR-SIZE-002", "warn", "recommended_sizes[0]", {"recommended_sizes": ["Standard_D2s_v6"]}),
+    ("OFR-SIZE-002", "warn", "recommended_sizes[0]", {"recommended_sizes": ["Standard_Z9s_v1"]}),
+    (
+        "OFR-SIZE-002",
+        "fail",
+        "recommended_sizes[0]",
+        {"recommended_sizes": [SIZE], "data_disks": _disks(*range(5)), "build": LARGE},
+    ),
+    (
+        "OFR-SIZE-003",
+        "warn",
+        "steps[0]",
+        {"recommended_sizes": [SIZE], "steps": [{"inline": ["mkdir /mnt/resource/spool"]}]},
+    ),
+    ("OFR-BUILD-001", "fail", "build.vm_size", {"build__vm_size": [SIZE, "Standard_D2ps_v5"]}),
+    ("OFR-BUILD-001", "fail", "build.vm_size", {"data_disks": _disks(*range(5))}),
+    ("OFR-BUILD-001", "fail", "build.vm_size", {"properties__nvme": True}),
+    ("OFR-BUILD-001", "warn", "build.vm_size", {"build__vm_size": "Standard_Z9s_v1"}),
+    ("OFR-BUILD-002", "fail", "os_disk.size_gib", {"base": RHEL}),
+    ("OFR-BUILD-002", "warn", "os_disk.size_gib", {"base": {"azure-arm": {"marketplace": OTHER}}}),
+    ("OFR-BUILD-003", "fail", "storage.account", {"storage__account": "My_Account"}),
+    ("OFR-BUILD-003", "fail", "storage.account", {"storage": {"account": "images"}}),
+    (
+        "OFR-BUILD-004",
+        "fail",
+        "data_disks[0]",
+        {"gallery": GALLERY, "data_disks": [{"lun": 0, "size_gib": 1, "image": "sku.yaml"}]},
+    ),
+    (
+        "OFR-BUILD-004",
+        "fail",
+        "data_disks[0].caching",
+        {"gallery": GALLERY, "data_disks": [{"lun": 0, "size_gib": 1, "caching": "read-only"}]},
+    ),
 ]
 
 
@@ -124,7 +170,8 @@ def test_a_breach_is_named_by_rule_and_field(
 @pytest.mark.parametrize("size", [29, 251])
 def test_a_windows_disk_has_limits_of_its_own(tmp_path: Path, size: int) -> None:
     wrong = define(tmp_path, WINDOWS, os_disk={"size_gib": size})
-    assert _found(lint([wrong])) == [("DSK-SIZE-003", "fail", "os_disk.size_gib")]
+    found = [one for one in _found(lint([wrong])) if one[0].startswith("DSK")]
+    assert found == [("DSK-SIZE-003", "fail", "os_disk.size_gib")]
 
 
 def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
@@ -134,6 +181,7 @@ def test_the_limits_themselves_are_allowed(tmp_path: Path) -> None:
         plan__id="x" * 50,
         os_disk={"size_gib": 50},
         data_disks=_disks(*range(16), size=1023),
+        build=LARGE,
         recommended_sizes=[*_sizes(5), "e16s-standard-v5"],
         ports=[{"label": "web", "range": "3390-65535"}, {"label": "Shop 1.0 for-you_2-3", "range": "1-21"}],
         plan__alias="x" * 125,
@@ -183,7 +231,8 @@ def test_the_guide_of_2015_has_numbers_of_its_own(
 def test_every_rule_of_the_offer_that_lint_decides_is_broken_by_a_row() -> None:
     # The clean case of each is `test_the_limits_themselves_are_allowed`, and the definitions in skus/.
     wanted = {rule.id for rule in rules().values() if rule.subject == "offer" and not rule.offline}
-    assert {rule for rule, *_ in BREACHES if rule.startswith("OFR")} == wanted
+    between = {"OFR-SAME-001"}  # between definitions: test_the_plans_of_an_offer_agree_about_it
+    assert {rule for rule, *_ in BREACHES if rule.startswith("OFR")} | between == wanted
 
 
 def test_the_limits_are_those_of_the_catalogue() -> None:
@@ -224,11 +273,31 @@ def test_two_plans_with_one_id_are_both_found_from_either_file(tmp_path: Path) -
     assert str(two.path) in found[0].evidence and found[0].where == f"{one.path}:9"
     assert str(one.path) in found[1].evidence and found[1].where == f"{two.path}:9"
     other_offer = define(tmp_path / "c", offer__id="other")
-    assert lint([one, other_offer]) == []
+    assert _found(lint([one, other_offer])) == [("OFR-SKU-001", "fail", "plan.id")] * 2, "of one publisher"
+    assert lint([one, define(tmp_path / "d", publisher="fabrikam")]) == []
+
+
+def test_the_plans_of_an_offer_agree_about_it(tmp_path: Path) -> None:
+    page = {"privacy_policy": "https://contoso.com/privacy"}
+    one = define(tmp_path / "a", listing=page)
+    same = define(tmp_path / "b", plan__id="pro")
+    other = define(tmp_path / "c", plan__id="max", offer__title="Store", offer__summary="A store")
+    page2 = define(
+        tmp_path / "d", plan__id="mini", listing={**page, "privacy_policy": "https://contoso.com/p"}
+    )
+    found = [two for two in lint([one, same, other, page2]) if two.rule == "OFR-SAME-001"]
+    assert [(two.where.split(":")[0], two.field) for two in found] == [
+        (str(other.path), "offer.title"),
+        (str(other.path), "offer.summary"),
+        (str(page2.path), "listing"),
+    ]
+    assert str(one.path) in found[0].evidence and "'Shop'" in found[0].evidence
+    apart = define(tmp_path / "e", plan__id="max", offer__title="Store", offer__id="store")
+    assert not [two for two in lint([one, apart]) if two.rule == "OFR-SAME-001"]
 
 
 def test_an_id_derived_for_a_generation_belongs_to_one_plan(tmp_path: Path) -> None:
-    market = {"publisher": "p", "offer": "o", "sku": {"gen1": "a", "gen2": "b"}}
+    market = {"publisher": "Debian", "offer": "debian-12", "sku": {"gen1": "12", "gen2": "12-gen2"}}
     both = define(tmp_path / "a", generations=["gen2", "gen1"], base={"azure-arm": {"marketplace": market}})
     clash = define(tmp_path / "b", plan__id="basic-gen1")
     assert _found(lint([both, clash])) == [("OFR-SKU-001", "fail", "plan.id")] * 2

@@ -51,8 +51,8 @@ def test_a_plan_without_storage_is_refused_on_azure_arm(
 
 def test_an_account_without_its_group_is_refused(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
     plan.write_text(plan.read_text() + "storage: {account: images}\n")
-    told = _build("--builder", "azure-arm", expect=2, capsys=capsys)
-    assert "resource group of the storage account images" in told
+    told = _build("--builder", "azure-arm", expect=1, capsys=capsys)
+    assert "OFR-BUILD-003" in told and "an account without resource_group" in told
 
 
 def test_missing_credentials_are_refused_with_the_ways_to_give_them(

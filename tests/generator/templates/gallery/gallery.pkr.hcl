@@ -36,7 +36,7 @@ source "azure-arm" "db" {
   }
 
   location = "westeurope"
-  vm_size  = "Standard_E4s_v5"
+  vm_size  = "Standard_E4s_v6"
 }
 
 build {
