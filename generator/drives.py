@@ -45,7 +45,10 @@ def texts(step: Step, root: Path, suffixes: Set[str] | None = None) -> Iterator[
     if step.inline:
         yield "inline", "\n".join(step.inline)
         return
-    path = root / (step.script or (step.file.source if step.file else ""))
+    named = step.script or (step.file.source if step.file else None)
+    if named is None:  # a step of another kind, such as a restart
+        return
+    path = root / named
     members = sorted(path.rglob("*")) if path.is_dir() else [path]
     for member in members:
         if member.suffix.lower() in (suffixes or SCRIPTS) and member.is_file():
