@@ -11,7 +11,7 @@ from generator.errors import Unusable
 from generator.generation import Generation
 from validators import devices, lvm, vhd
 from validators.blocks import Blocks, Joined
-from validators.filesystems import Content, probe
+from validators.filesystems import UNREAD, Content, probe
 from validators.guest import Guest, Kind, Undecidable, exists, text
 from validators.linux import fstab
 from validators.offline import open_blocks, open_volume
@@ -23,7 +23,7 @@ from validators.windows.system import CONFIG, System
 
 ROOT_KINDS = ("ext", "xfs")
 WINDOWS = f"{CONFIG}/SYSTEM"  # only an installed Windows has it; rescue systems do not
-OPAQUE = ("btrfs", "luks", "lvm", "bitlocker", "unreadable")  # may hold a system; not read offline
+OPAQUE = (*UNREAD, "luks", "lvm", "bitlocker", "unreadable")  # may hold a system; not read offline
 FIRST_LOGICAL = 1000  # numbers of volumes inside LVM, above those of partitions
 Role = Literal["os", "data"]
 Firmware = Literal["bios", "uefi"]
@@ -69,7 +69,7 @@ class Disk:
     def looks_bootable(self) -> bool:
         """Whether the disk was meant to hold a system, readable or not."""
         parts = self.table.partitions
-        return bool(self.os or self.roots) or any(
+        return bool(self.os or self.roots or self.table.problems) or any(
             part.is_esp or part.type == BIOS_BOOT or part.content.kind in OPAQUE for part in parts
         )
 
@@ -144,7 +144,8 @@ def _with_system(disk: Disk) -> Disk:
     closed = {part.number: part for part in parts if isinstance(disk.volumes.get(part.number), Unreadable)}
     opaque = [number for number, part in closed.items() if part.content.kind in kinds]
     volumes = [disk.volumes[number] for number in opaque or closed]
-    why = "; ".join(volume.reason for volume in volumes[:3] if isinstance(volume, Unreadable))
+    reasons = [volume.reason for volume in volumes[:3] if isinstance(volume, Unreadable)]
+    why = "; ".join([*disk.table.problems, *reasons])
     return replace(disk, reason="no root file system was found" + (f" ({why})" if why else ""))
 
 

@@ -12,11 +12,24 @@ HEAD_BYTES = 4096
 PAGE_SIZES = (4096, 8192, 16384, 65536)  # bytes; a swap signature ends the first page
 BTRFS_BLOCK_AT, BTRFS_BLOCK_BYTES, BTRFS_MAGIC_AT = 0x10000, 0x22B, 0x10040
 READABLE = ("ext", "xfs", "fat", "ntfs")
+# Signatures of what is named and not read: offset in bytes, magic (linux/magic.h, md_p.h, bcachefs_format.h).
+SIGNATURES = (
+    (0, b"hsqs", "squashfs"),
+    (1024, b"\xe2\xe1\xf5\xe0", "erofs"),
+    (1024, b"\x10\x20\xf5\xf2", "f2fs"),
+    (0, b"\xfc\x4e\x2b\xa9", "mdraid"),
+    (4096, b"\xfc\x4e\x2b\xa9", "mdraid"),
+    (4096 + 24, bytes.fromhex("c68573f64e1a45ca8265f57f48ba6d81"), "bcachefs"),
+    (4096 + 24, bytes.fromhex("c68573f666ce90a9d96a60cf803df7ef"), "bcachefs"),
+)
+UNREAD = ("btrfs", *sorted({kind for _, _, kind in SIGNATURES}))
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
     """`kind`: ext, xfs, fat, ntfs, btrfs, swap, lvm, luks, bitlocker, iso9660, or `unknown`/`blank`.
+
+    Or one of SIGNATURES, which are named alone.
 
     `version` is the one of the format in its own words, as ext4. `size` and `free` are what it says of
     itself, in bytes; None where its head does not tell.
@@ -43,6 +56,9 @@ def probe(blocks: Blocks, offset: int, size: int) -> Content:
         block = blocks.read(offset + BTRFS_BLOCK_AT, BTRFS_BLOCK_BYTES).ljust(BTRFS_BLOCK_BYTES, b"\0")
         if block[0x40:0x48] == b"_BHRfS_M":
             return _content("btrfs", block, _dashed(block[0x20:0x30]), _label(block[0x12B:]))
+    for at, magic, kind in SIGNATURES:
+        if size > at + len(magic) and blocks.read(offset + at, len(magic)) == magic:
+            return Content(kind)
     if size > 0x8006 and blocks.read(offset + 0x8001, 5) == b"CD001":
         return Content("iso9660")
     return Content("unknown" if any(head) else "blank")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from validators.blocks import Blocks
-from validators.filesystems import Content, probe
+from validators.filesystems import READABLE, UNREAD, Content, probe
 from validators.guest import Undecidable
 from validators.partition_types import (
     ESP,
@@ -23,9 +23,11 @@ from validators.partition_types import (
 )
 
 SECTOR = 512
+LARGE_SECTOR = 4096  # of disks with native 4K sectors, which Azure does not have for OS and VHD disks
 LOGICAL = "logical"  # the type of a volume inside LVM, which no partition table names
 MAX_PARTITIONS = 128
 GAP = 2 << 20  # bytes; less room between partitions is alignment and tables
+KNOWN = (*READABLE, *UNREAD, "swap", "lvm", "luks", "bitlocker")  # what somebody put there
 BOOT_CODE = 440  # bytes of LBA 0 before the disk signature
 
 
@@ -93,14 +95,25 @@ def read_table(blocks: Blocks) -> Table:
     header = _gpt_header(blocks)
     if header is not None:
         return _gpt(blocks, header, code)
+    if _is_sound(blocks.read(LARGE_SECTOR, SECTOR)):
+        return Table("none", boot_code=code, problems=(_large("GPT"),))
     whole = probe(blocks, 0, blocks.size)
     bare = whole.kind not in ("unknown", "blank", "iso9660")
     if first[510:512] == b"\x55\xaa" and not bare:
         entries, problems = _mbr_entries(blocks, first)
-        return Table("mbr", tuple(_partitions(blocks, entries)), code, tuple(problems))
+        partitions = tuple(_partitions(blocks, entries))
+        if partitions and not any(part.content.kind in KNOWN for part in partitions):
+            moved = [entry._replace(start=entry.start * 8, sectors=entry.sectors * 8) for entry in entries]
+            if any(part.content.kind in KNOWN for part in _partitions(blocks, moved)):
+                problems.append(_large("MBR"))
+        return Table("mbr", partitions, code, tuple(problems))
     if bare:
         return Table("none", (Partition(0, 0, blocks.size, "", "", whole),))
     return Table("none", boot_code=code)
+
+
+def _large(scheme: str) -> str:
+    return f"the {scheme} counts in sectors of {LARGE_SECTOR} bytes; those of Azure's disks have {SECTOR}"
 
 
 def _gpt_header(blocks: Blocks) -> tuple[bytes, list[str]] | None:
