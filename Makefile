@@ -15,8 +15,11 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 VMOFFER := $(BIN)/vmoffer
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" $(LOCK_ARGS)
 
-.PHONY: help setup setup-azure build generate validate new test e2e lint bench docs clean
+.PHONY: help setup setup-azure build generate validate new test e2e lint bench docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +61,12 @@ docs: $(VENV)/.docs ## build the site of docs/ into build/site
 	@NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 	@echo "vmoffer: build/site/index.html" >&2
 
+lock: $(VENV)/.dev ## renew requirements/*.txt: LOCK_ARGS=--upgrade takes the newest that fits
+	@mkdir -p requirements
+	@$(LOCK) pyproject.toml --group build --output-file requirements/run.txt
+	@$(LOCK) pyproject.toml --all-extras --group dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+
 clean: ## remove build/, .venv and the linters' caches; ~/.cache/vmoffer stays
 	@rm -rf build dist $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -70,21 +79,23 @@ $(VENV)/bin/python:
 		tools/apt-install.sh python$$($(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv
 	@echo "vmoffer: making $(VENV) with $$($(PYTHON) --version)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+# Every package by its hash (requirements/*.txt, which `make lock` writes); the project itself from here, built by
+# what is locked too.
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml requirements/run.txt
 	@echo "vmoffer: installing the project into $(VENV)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(PIP) --require-hashes --requirement requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.installed
+$(VENV)/.dev: $(VENV)/.installed requirements/dev.txt
 	@echo "vmoffer: installing what the tests need into $(VENV)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@touch $@
 
-$(VENV)/.docs: $(VENV)/bin/python pyproject.toml
+$(VENV)/.docs: $(VENV)/bin/python requirements/docs.txt
 	@echo "vmoffer: installing what the site needs into $(VENV)" >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group docs
+	@$(PIP) --require-hashes --requirement requirements/docs.txt
 	@touch $@
 
 $(VENV)/.native: $(VENV)/.installed tools/doctor.py

@@ -1,4 +1,4 @@
-"""Rows 16 and 17: a setting is data for whatever reads it later, and defaults of GRUB mean what they meant."""
+"""Rows 16 and 17: a setting is data for whatever reads it, and defaults of GRUB mean what they meant."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def words_for_the_kernel(text: str) -> list[str]:
             words += [word] if word is not None else []
             word = None
         else:
-            assert char not in "$;|&<>{}#\n'", (char, text)  # special to GRUB, and not escaped
+            # Special to GRUB, and not escaped.
+            assert char not in ("$" if inside else "$;|&<>{}#\n'"), (char, text)
             word = (word or "") + char
         at += 1
     assert not inside, text
@@ -147,8 +148,9 @@ TEXTS = [
     if isinstance(parameter.default, str) and not parameter.allowed
 ]
 PAYLOADS = (
-    "x$(touch RAN)", "x`touch RAN`", "x; touch RAN", "x\" ; touch RAN; \"", "x'; touch RAN; '", "x | touch RAN",
-    "x && touch RAN", "*", "-o Dir::Bin::dpkg=/bin/touch", "../../x", "${IFS}touch${IFS}RAN", "x} ; touch RAN; {",
+    "x$(touch RAN)", "x`touch RAN`", "x; touch RAN", "x\" ; touch RAN; \"", "x'; touch RAN; '",
+    "x | touch RAN", "x && touch RAN", "*", "-o Dir::Bin::dpkg=/bin/touch", "../../x",
+    "${IFS}touch${IFS}RAN", "x} ; touch RAN; {",
 )  # fmt: skip
 
 
@@ -158,6 +160,7 @@ def test_row_16_no_text_of_a_setting_is_run(step_id: str, name: str) -> None:
     for payload in PAYLOADS:
         with tree() as root:
             (root / payload.replace("/", "_")).write_text("exit 0\n")
+            (root / "var/lib/waagent/provisioned").touch()  # what the first boot waits for
             value = f"/{payload.replace('/', '_')}" if name == "SCRIPT" else payload
             done = run(root, step_id, **{name: value, **({"LOADER": "grub2"} if name == "EXTRA" else {})})
             assert done.returncode in (0, 1)
@@ -204,7 +207,9 @@ GONE = re.compile(
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(IDIOMS, max_size=6), st.sampled_from(sorted(LOADERS)), st.sampled_from(["", "\n", " \\", "\n\n"])
+    st.lists(IDIOMS, max_size=6),
+    st.sampled_from(sorted(LOADERS)),
+    st.sampled_from(["", "\n", " \\\n", "\n\n"]),
 )
 def test_row_17_defaults_mean_what_they_meant(lines: list[str], loader: str, end: str) -> None:
     """Evaluated by a shell before and after: other words stay in their order, ours are added once."""
@@ -219,7 +224,8 @@ def test_row_17_defaults_mean_what_they_meant(lines: list[str], loader: str, end
         assert after[2:] == before[2:]
         kept = [[word for word in one.split() if not GONE.fullmatch(word)] for one in before[:2]]
         ours = [
-            "console=tty1", "console=ttyS0,115200n8", "earlyprintk=ttyS0,115200", "rootdelay=300", "net.ifnames=0", "own=1"
+            "console=tty1", "console=ttyS0,115200n8", "earlyprintk=ttyS0,115200", "rootdelay=300",
+            "net.ifnames=0", "own=1",
         ]  # fmt: skip
         assert after[0].split() == kept[0] + ours
         assert after[1].split() == kept[1]
