@@ -42,7 +42,6 @@ disk create n.vhd --content X.vhd
 upload X.vhd
 sas check --offline --file X.json
 sas make --renew X.json
-provision --root X.vhd --family debian
 """.strip().splitlines()
 NOTHING_GIVEN = """
 validate -
