@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import struct
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from validators.guest import Undecidable
+from validators.windows import hivelog
 
 START = 4096  # bytes; offsets in a hive count from here
 NOTHING = 0xFFFFFFFF
@@ -51,26 +52,48 @@ class Key:
 class Hive:
     """One hive file of `size` bytes; `read(offset, count)` may return less at the end.
 
-    Raises Undecidable where the file is no hive or was not written to its end; every method raises it where
-    a structure is broken, with the offset in the file.
+    `logs` are the transaction logs beside it, asked for only if the hive was not written to its end; they are
+    applied in memory. Raises Undecidable where the file is no hive or its logs do not apply; every method
+    raises it where a structure is broken, with the offset in the file.
     """
 
-    def __init__(self, read: Callable[[int, int], bytes], size: int, title: str) -> None:
+    def __init__(
+        self,
+        read: Callable[[int, int], bytes],
+        size: int,
+        title: str,
+        logs: Callable[[], Sequence[hivelog.Log]] = tuple,
+    ) -> None:
         self._source, self._size, self._title = read, size, title
+        self._recovered: hivelog.Recovered | None = None
         self._pages: OrderedDict[int, bytes] = OrderedDict()
         self._children: dict[int, dict[str, int]] = {}
         head = self._bytes(0, START)
         if head[:4] != b"regf":
             raise self._broken(0, "there is no hive")
         first, second = struct.unpack_from("<II", head, 4)
-        if _checksum(head) != struct.unpack_from("<I", head, 508)[0]:
-            raise self._broken(508, "the checksum of the header is wrong")
-        if first != second:
-            raise Undecidable(
-                f"{title} was not written to its end (sequence numbers {first} and {second}): "
-                "Windows was not shut down in order, and what it changed last is in the log beside it"
-            )
+        whole = hivelog.intact(head)
+        if not whole or first != second:
+            head = self._recover(head, logs(), (first, second), whole)
         self._root = struct.unpack_from("<I", head, 36)[0]
+
+    def _recover(
+        self, head: bytes, logs: Sequence[hivelog.Log], numbers: tuple[int, int], whole: bool
+    ) -> bytes:
+        """The base block after the logs are applied to a hive that was not written to its end, in memory."""
+        first_bin = self._source(START, 32).ljust(32, b"\0")
+        try:
+            self._recovered = hivelog.recover(head, first_bin, self._size, logs)
+        except hivelog.NotRecovered as reason:
+            if not whole:
+                raise self._broken(508, f"the checksum of the header is wrong; {reason}") from None
+            raise Undecidable(
+                f"{self._title} was not written to its end (sequence numbers {numbers[0]} and {numbers[1]}): "
+                f"Windows was not shut down in order, and {reason}"
+            ) from None
+        self._size = self._recovered.size
+        self._pages.clear()
+        return self._recovered.head
 
     def key(self, path: str) -> Key | None:
         """The key at `path`, in any case, `\\` between the names; None if there is none."""
@@ -207,7 +230,10 @@ class Hive:
 
     def _page(self, number: int) -> bytes:
         if number not in self._pages:
-            self._pages[number] = self._source(number * PAGE, PAGE)
+            page = self._source(number * PAGE, PAGE)
+            if self._recovered:
+                page = self._recovered.patch(number * PAGE, page, PAGE)
+            self._pages[number] = page
             if len(self._pages) > PAGES:
                 self._pages.popitem(last=False)
         self._pages.move_to_end(number)
@@ -215,13 +241,6 @@ class Hive:
 
     def _broken(self, offset: int, what: str) -> Undecidable:
         return Undecidable(f"{self._title} is broken at {offset:#x}: {what}")
-
-
-def _checksum(head: bytes) -> int:
-    total = 0
-    for (number,) in struct.iter_unpack("<I", head[:508]):
-        total ^= number
-    return {0: 1, NOTHING: NOTHING - 1}.get(total, total)
 
 
 def _text(raw: bytes, plain: bool) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
 from validators.guest import Kind, Registry, Undecidable
 from validators.tree import Tree, Volume
 from validators.windows.hive import Hive, Key, Value
+from validators.windows.hivelog import Log
 
 CONFIG = "/Windows/System32/config"
 BOOT_FILES = ("/EFI/Microsoft/Boot/BCD", "/Boot/BCD")  # on the EFI system partition, or on the active one
+LOGS = (".LOG1", ".LOG2", ".LOG")  # beside every hive; .LOG is the only one of Windows XP
 CURRENT = "CURRENTCONTROLSET"
 
 
@@ -54,7 +56,19 @@ class System(Tree):
         facts = self.stat(path)
         if facts is None or facts.kind is not Kind.FILE:
             raise Undecidable(f"there is no hive {path}")
-        return Hive(lambda offset, count: self.piece(path, offset, count) or b"", facts.size, path)
+        return Hive(self._reader(path), facts.size, path, lambda: self._logs(path))
+
+    def _reader(self, path: str) -> Callable[[int, int], bytes]:
+        return lambda offset, count: self.piece(path, offset, count) or b""
+
+    def _logs(self, path: str) -> list[Log]:
+        """The transaction logs of a hive that hold anything."""
+        found = [(f"{path}{ending}", self.stat(f"{path}{ending}")) for ending in LOGS]
+        return [
+            Log(name, self._reader(name), facts.size)
+            for name, facts in found
+            if facts is not None and facts.kind is Kind.FILE and facts.size
+        ]
 
     @staticmethod
     def _matches(name: str, pattern: str) -> bool:
