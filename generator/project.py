@@ -5,19 +5,23 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator import plugin_lock
 from generator.atomic_file import atomic_file, check_no_links, make_folder
 from generator.catalogue import Definition
 from generator.errors import Unusable
 from generator.model import Builder, Sku
+from generator.plugin_lock import Plugin
 from generator.provisioning import provisioning
 from generator.render import refuse, render
 
 BUILD = Path("build")
 # The names of what the last run wrote, so that the next one removes its own files and nobody else's.
 LIST = ".vmoffer-files"
+PLUGINS = "plugins.pkr.hcl"
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,21 @@ def folder_for(sku: Sku, builder: Builder, build: Path = BUILD) -> Path:
     return build.joinpath(*names, "packer", builder)
 
 
-def prepare(definition: Definition, builder: Builder, folder: Path) -> Project:
+def prepare(
+    definition: Definition, builder: Builder, folder: Path, lock: Sequence[Plugin] | None = None
+) -> Project:
     """The project of `definition` for `folder`, two levels below its results; nothing is written.
 
+    `lock`: the plugins that it is locked to; by default those that it is locked to already.
     Raises `Unusable` when `builder` cannot make it.
     """
     refuse(definition.sku, builder)
     steps = provisioning(definition, builder)
     text = render(definition.sku, builder, steps.provisioners, base_file=_base_file(definition, folder))
+    lock = plugin_lock.read(folder) if lock is None else lock
+    if lock:
+        text[PLUGINS] = plugin_lock.pinned(text[PLUGINS], lock)
+        text[plugin_lock.NAME] = plugin_lock.text(lock)
     files: dict[str, str | Path] = {**text, **steps.files}
     files[LIST] = "".join(f"{name}\n" for name in sorted(files))
     return Project(folder, files)
@@ -66,14 +77,16 @@ def _base_file(definition: Definition, folder: Path) -> str | None:
     )
 
 
-def write(definition: Definition, builder: Builder, folder: Path) -> list[Path]:
+def write(
+    definition: Definition, builder: Builder, folder: Path, lock: Sequence[Plugin] | None = None
+) -> list[Path]:
     """Write the project of `definition` to `folder`; returns its files.
 
     Every file appears whole or not at all; files of an earlier run that are no longer part of the project
     go, files of other origin stay. Raises what `prepare` raises, Unusable for a folder that is or holds a
     symbolic link, and OSError.
     """
-    project = prepare(definition, builder, folder)
+    project = prepare(definition, builder, folder, lock)
     make_folder(folder)
     check_no_links(folder)
     stale = _stale(project)

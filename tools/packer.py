@@ -163,7 +163,7 @@ def _install(packer: Packer, name: Plugin, say: Say, *, online: bool) -> None:
         return
     pin = PLUGINS[name]
     where = Path(packer.env["PACKER_PLUGIN_PATH"]) / "github.com" / "hashicorp" / name
-    file = f"packer-plugin-{name}_v{pin.version}_x5.0_{_platform()}"
+    file = f"packer-plugin-{name}_v{pin.version}_x5.0_{platform_name()}"
     binary = built(pin, say, instead=INSTEAD)
     if (where / file).exists() and (where / f"{file}_SHA256SUM").exists():
         return
@@ -203,7 +203,8 @@ def _init(packer: Packer, name: Plugin, say: Say) -> bool:
     return done.returncode == 0
 
 
-def _platform() -> str:
+def platform_name() -> str:
+    """This machine as the names of plugins have it: linux_amd64."""
     machine = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}.get(
         platform.machine(), platform.machine()
     )

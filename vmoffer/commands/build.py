@@ -73,9 +73,9 @@ def command(
     SKU is offer/plan or a path to a definition. Example:
       vmoffer build demo/debian-12
     """
-    from generator import catalogue, lint, project
+    from generator import catalogue, lint, plugin_lock, project
     from generator.digest import digest
-    from tools import live
+    from tools import live, plugins
     from vmoffer import existing, preflight, readiness, secrets
     from vmoffer.watch import Watch
 
@@ -104,6 +104,8 @@ def command(
         project.write(definition, chosen, folder)
         say(f"vmoffer: wrote the Packer project to {folder}")
         packer, variables = _machinery(definition, chosen, folder, scratch)
+        if locked := plugin_lock.read(folder):
+            plugins.check_locked(packer, folder, locked, say)
         if chosen is Builder.QEMU:
             _write_traces(out, variables["ssh_public_key"])
         variables |= ready.variables | {"out": str(out), "sku": sku, "publish": str(publish).lower()}

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from generator.model import Builder
+    from generator.plugin_lock import Plugin
 
 from vmoffer import outside
 from vmoffer.path import FOLDER
@@ -22,12 +27,17 @@ from vmoffer.path import FOLDER
     help="Folder of all builds.",
 )  # fmt: skip
 @outside.option
+@click.option(
+    "--locked/--unlocked", "locked", default=None,
+    help="Pin the plugins to what is installed, or not. [default: as it is]",
+)  # fmt: skip
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 when the files on disk differ.")
-def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) -> None:
+def command(skus: tuple[str, ...], builder: str | None, out: Path, locked: bool | None, check: bool) -> None:
     """Write the Packer project of every SKU: OUT/<offer>/<plan>/<version>/packer/<builder>/.
 
     Without a SKU, of all of skus/. The same definition gives the same bytes; files of an earlier run that are
-    no longer needed go.
+    no longer needed go. With --locked a project asks for the very versions of its plugins that Packer has
+    here, and plugins.sha256 holds their digests, which every build compares.
 
     \b
     Example: vmoffer generate demo/debian-12 --builder qemu
@@ -55,8 +65,22 @@ def command(skus: tuple[str, ...], builder: str | None, out: Path, check: bool) 
             if check:
                 changes += project.differences(project.prepare(definition, one, folder))
                 continue
-            written = project.write(definition, one, folder)
+            written = project.write(definition, one, folder, None if locked is None else ())
+            if locked:
+                written = project.write(definition, one, folder, _installed(one, folder))
             say(f"{definition.sku.id} for {one}: {len(written)} files")
             show(folder)
     if changes:
         raise NotMet("the files on disk are not what the definitions say", details=changes)
+
+
+def _installed(builder: Builder, folder: Path) -> tuple[Plugin, ...]:
+    """The plugins of this machine that the project in `folder` gets; they are brought in first."""
+    from generator.model import Builder
+    from generator.project import PLUGINS
+    from tools import packer, plugins
+    from vmoffer.console import say
+
+    ready = packer.ensure(["qemu"] if builder is Builder.QEMU else [], say)
+    packer.init(ready, folder, say)
+    return plugins.installed(ready, (folder / PLUGINS).read_text(encoding="utf-8"))
