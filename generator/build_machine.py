@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from generator.closed import Closed
 from generator.generation import Generation
@@ -130,6 +131,23 @@ class BuildMachine(Closed):
     cpus: int = Field(2, ge=1, description="Virtual CPUs of the guest; qemu only", examples=[2, 4])
     memory_mib: int = Field(2048, ge=512, description="MiB, 512 or more; qemu only", examples=[2048, 4096])
 
+    @model_validator(mode="after")
+    def _together(self) -> BuildMachine:
+        if self.network and self.allowed_inbound:
+            raise ValueError("allowed_inbound or network: in a network of your own, its rules decide")
+        if self.key_vault and not self.resource_group:
+            raise ValueError("key_vault needs resource_group: the vault has to be in the build's own")
+        if self.key_vault and self.skip_key_vault:
+            raise ValueError("key_vault or skip_key_vault")
+        if self.resource_group and len(self.locations) > 1:
+            raise ValueError("one location with resource_group: the region that the group is in")
+        for given in self.allowed_inbound:
+            if not _address(given):
+                raise ValueError(
+                    f"allowed_inbound: {given!r} is no address and no range such as 203.0.113.0/24"
+                )
+        return self
+
     def vm_sizes(self, generation: Generation) -> list[str]:
         """The sizes to try for `generation`, in order; at least one."""
         given = self.vm_size.get(generation) if isinstance(self.vm_size, dict) else self.vm_size
@@ -143,3 +161,13 @@ class BuildMachine(Closed):
 
 def _several(given: str | list[str]) -> list[str]:
     return [given] if isinstance(given, str) else given
+
+
+def _address(text: str) -> bool:
+    """Whether `text` is an address or a range, as Go's net.ParseIP and net.ParseCIDR read them."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    prefix = text.partition("/")[2]
+    return "/" not in text or prefix.isdigit()

@@ -167,6 +167,10 @@ def _gaps(sku: Sku) -> Iterator[tuple[FieldPath, str, str]]:
     if market and isinstance(market.sku, dict) and (left := set(sku.generations) - set(market.sku)):
         found = f"no image for {', '.join(sorted(left))}"
         yield ("base", "azure-arm", "marketplace", "sku"), found, "one image SKU per generation"
+    if sku.os.family != "windows":
+        for name in ("skip_key_vault", "winrm_expiration"):
+            if getattr(sku.build, name):
+                yield ("build", name), "a setting of WinRM, on Linux", "Windows only"
     if not CONTAINER.fullmatch(sku.storage.container):
         allowed = "3-63 characters a-z 0-9, single hyphens between them"
         yield ("storage", "container"), repr(sku.storage.container), allowed

@@ -7,6 +7,7 @@ real azure plugin take it.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -315,6 +316,31 @@ def test_what_the_environment_lacks_is_said_by_the_project(
     done = run_packer("validate", folder, env=env)
     assert done.returncode == 1
     assert said in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.packer
+@pytest.mark.parametrize(
+    ("regions", "location", "expected"),
+    [
+        ([], "eastus", ["eastus"]),
+        (["westeurope"], "eastus", ["eastus", "westeurope"]),
+        (["West Europe", "eastus"], "East US", ["eastus", "westeurope"]),
+        (["westus2"], "westus2", ["westus2"]),
+    ],
+)
+def test_a_gallery_version_is_in_the_region_of_the_build(
+    regions: list[str], location: str, expected: list[str], tmp_path: Path, run_packer: Run
+) -> None:
+    folder = tmp_path / "out" / "packer" / "azure-arm"
+    definition = define(tmp_path, gallery={**GALLERY, "regions": regions}, build={"location": location})
+    project.write(definition, Builder.AZURE_ARM, folder)
+    text = (folder / "source.pkr.hcl").read_text(encoding="utf-8")
+    (expression,) = re.findall(r"for_each = (distinct.*)", text)
+    variables = tmp_path / "variables"
+    variables.mkdir()
+    (variables / "variables.pkr.hcl").write_bytes((folder / "variables.pkr.hcl").read_bytes())
+    done = run_packer("console", variables, input=f"jsonencode({expression})\n")
+    assert json.loads(done.stdout) == expected, done.stdout + done.stderr
 
 
 def test_a_blob_as_base_is_refused_without_its_signature_being_shown(

@@ -14,9 +14,11 @@ from generator import azure_facts, marketplace
 from generator.base_image import MarketplaceImage
 from generator.build_machine import DEFAULT_SIZE
 from generator.generation import Generation
-from generator.lint import lint
+from generator.lint import lint, require
+from generator.load import Invalid
 
 ROOT = Path(__file__).parent.parent.parent
+NETWORK = {"resource_group": "network", "name": "builds", "subnet": "packer"}
 THREE = {"publisher": "Debian", "offer": "debian-12", "sku": {"gen2": "12-gen2", "arm64": "12-arm64"}}
 
 
@@ -160,3 +162,34 @@ def test_a_size_is_in_one_series_and_its_name_says_the_same() -> None:
 
 def test_both_spellings_of_a_size_are_one() -> None:
     assert azure_facts.size("d2s-standard-v5") is azure_facts.size("standard_d2S_V5") is not None
+
+
+@pytest.mark.parametrize(
+    ("build", "allowed"),
+    [
+        ({"allowed_inbound": ["*"]}, "'*' is no address"),
+        ({"allowed_inbound": ["203.0.113.0/255.255.255.0"]}, "is no address"),
+        (
+            {"allowed_inbound": ["203.0.113.7"], "network": NETWORK},
+            "in a network of your own, its rules decide",
+        ),
+        ({"key_vault": "vault"}, "needs resource_group"),
+        (
+            {"key_vault": "vault", "resource_group": "rg", "skip_key_vault": True},
+            "key_vault or skip_key_vault",
+        ),
+        ({"resource_group": "rg", "location": ["eastus", "westus"]}, "the region that the group is in"),
+        ({"vm_size": []}, "a list of at least 1"),
+        ({"winrm_expiration": "a day"}, "text matching"),
+        ({"identities": ["installer"]}, "text matching"),
+        ({"spot": {"max_price": 0}}, "spot"),
+        ({"winrm_expiration": "24h"}, "Windows only"),
+        ({"skip_key_vault": True}, "Windows only"),
+    ],
+)
+def test_what_the_plugin_would_refuse_of_a_machine_is_refused_before(
+    build: dict[str, Any], allowed: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Invalid) as raised:
+        require([define(tmp_path, build=build)])
+    assert allowed in str(raised.value)
