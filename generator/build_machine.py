@@ -17,7 +17,7 @@ DEFAULT_SIZE = {
     Generation.GEN1: "Standard_D2s_v5",
     Generation.ARM64: "Standard_D2ps_v5",
 }
-MAX_TAGS = 50  # of a resource in Azure
+MAX_TAGS = 45  # Azure takes 50; one is the project, four are the base image's purchase plan
 IDENTITY = (
     r"^/subscriptions/[^/]+/resource[gG]roups/[^/]+/providers/"
     r"Microsoft\.ManagedIdentity/userAssignedIdentities/[^/]+$"
@@ -120,7 +120,7 @@ class BuildMachine(Closed):
     tags: dict[str, str] = Field(
         {},
         max_length=MAX_TAGS,
-        description="Tags of all that the build makes in Azure, at most 50; azure-arm only",
+        description="Tags of all that the build makes in Azure, at most 45; azure-arm only",
         examples=[{"cost-center": "1234", "team": "images"}],
     )
     trial: bool = Field(

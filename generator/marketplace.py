@@ -47,10 +47,6 @@ class System:
     recipe: str | None = None
     plan: bool = False
 
-    def together(self, generations: list[Generation]) -> bool:
-        """Whether one plan can have images of all `generations`: arm64 builds on a machine of its own."""
-        return len(generations) == 1 or Generation.ARM64 not in generations
-
 
 @cache
 def table() -> dict[str, Any]:

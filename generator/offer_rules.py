@@ -68,19 +68,31 @@ def _ids(sku: Sku, limits: Limits) -> Iterator[Breach]:
         yield Breach("OFR-ID-001", ("offer", "id"), repr(sku.offer.id), fix)
     if not PLAN_ID.fullmatch(sku.plan.id):
         yield Breach("OFR-ID-001", ("plan", "id"), repr(sku.plan.id), "use 1-50 characters a-z 0-9 - _")
-    for name, value in (("offer", sku.offer.id), ("plan", sku.plan.id)):
-        if value.endswith(PREVIEW):
-            fix = "Azure appends -preview to the offer that is being tried: choose another ending"
-            yield Breach("OFR-ID-003", (name, "id"), repr(value), fix)
-    if sku.plan.id[:1] in ("-", "_"):
-        fix = "begin with a letter or a digit: disks in Azure are called after the plan, and cannot begin so"
-        yield Breach("OFR-ID-003", ("plan", "id"), repr(sku.plan.id), fix)
+    for name, value, fix in taken(sku.offer.id, sku.plan.id):
+        yield Breach("OFR-ID-003", (name, "id"), repr(value), fix)
     if len(sku.plan.alias) > MAX_ALIAS:
         found = f"{len(sku.plan.alias)} characters"
         yield Breach("OFR-ID-001", ("plan", "alias"), found, f"use at most {MAX_ALIAS} characters")
     if len(set(sku.generations)) < len(sku.generations):
         fix = "name each generation once: every image type has one SKU id"
         yield Breach("OFR-SKU-001", ("generations",), ", ".join(sku.generations), fix)
+
+
+def taken(offer: str, plan: str) -> Iterator[tuple[str, str, str]]:
+    """OFR-ID-003: `offer` or `plan`, the id, and the fix, for ids that cannot be names in Azure."""
+    for name, value in (("offer", offer), ("plan", plan)):
+        if value.endswith(PREVIEW):
+            yield (
+                name,
+                value,
+                "Azure appends -preview to the offer that is being tried: choose another ending",
+            )
+    if plan[:1] in ("-", "_"):
+        yield (
+            "plan",
+            plan,
+            "begin with a letter or a digit, as the disks in Azure that are called after the plan",
+        )
 
 
 def _sizes(sku: Sku, limits: Limits) -> Iterator[Breach]:

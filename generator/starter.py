@@ -10,10 +10,11 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
+from generator.build_machine import DEFAULT_SIZE
 from generator.errors import NotMet, Unusable
 from generator.generation import Generation
 from generator.marketplace import ASK, Image, System, find, table
-from generator.offer_rules import OFFER_ID, PLAN_ID
+from generator.offer_rules import OFFER_ID, PLAN_ID, taken
 
 REMARK = re.compile(r"^([^#\n]*\S) {2,}(# .*)$", re.MULTILINE)
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9 ._()/-]*")
@@ -22,7 +23,6 @@ BOOTS = {
     Generation.GEN1: "gen1 with BIOS",
     Generation.ARM64: "arm64 boots with UEFI, on Arm machines",
 }
-ARM_SIZE, SIZE = "Standard_D2ps_v5", "Standard_D2s_v5"
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ def place(name: str, root: Path) -> Path:
             rule="OFR-ID-001",
             hint="write it as OFFER/PLAN, such as shop/basic",
         )
+    for name_of, value, fix in taken(offer, plan):
+        raise NotMet(f"{name_of} id {value!r}: {fix}", rule="OFR-ID-003", hint="write another id")
     for path in (root / offer / f"{plan}.yaml", root / offer / f"{plan}.yml"):
         if path.exists():
             hint = f"choose another plan id, or start from it: vmoffer new {offer}/OTHER --from {name}"
@@ -80,7 +82,7 @@ def project(choice: Choice) -> dict[str, str]:
 
 def _definition(choice: Choice, system: System, script: str) -> str:
     offer, plan = choice.ids
-    windows, arm = system.family == "windows", Generation.ARM64 in choice.generations
+    windows = system.family == "windows"
     texts = {
         "offer": offer,
         "plan": plan,
@@ -102,7 +104,8 @@ def _definition(choice: Choice, system: System, script: str) -> str:
         "gib": system.gib,
         "data_disks": _data_disks(choice.data_disks),
         "properties": ("" if windows else "  cloud_init: true\n") + "  accelerated_networking: true\n",
-        "vm_size": ARM_SIZE if arm else SIZE,
+        "sizes": ", ".join(dict.fromkeys(DEFAULT_SIZE[one] for one in choice.generations)),
+        "vm_size": _vm_size(choice.generations),
     }
     filled = _template("starter.yaml").substitute(
         {key: _scalar(text) for key, text in texts.items()}, **plain
@@ -110,13 +113,16 @@ def _definition(choice: Choice, system: System, script: str) -> str:
     return REMARK.sub(lambda line: f"{line[1]:<40} {line[2]}", filled)
 
 
+def _vm_size(generations: Sequence[Generation]) -> str:
+    """One size where it boots all images, else one for each, as YAML."""
+    sizes = {one: DEFAULT_SIZE[one] for one in generations}
+    if len(set(sizes.values())) == 1:
+        return sizes[generations[0]]
+    return "{" + ", ".join(f"{one}: {size}" for one, size in sizes.items()) + "}"
+
+
 def _base(choice: Choice, system: System) -> str:
     """The lines under `base:`; raises Unusable when the chosen generations have no image to start from."""
-    if not system.together(list(choice.generations)):
-        raise Unusable(
-            "an arm64 image is built on an Arm machine: it cannot share a plan with gen1 or gen2 here",
-            hint="make a plan of its own for it: --generation arm64",
-        )
     lines = ""
     if system.recipe and Generation.ARM64 not in choice.generations:
         lines += f"  qemu:\n    recipe: {system.recipe}         # made on this machine\n"

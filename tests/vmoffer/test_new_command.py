@@ -94,6 +94,9 @@ def test_new_keeps_what_is_there_and_takes_good_names_only(capsys: pytest.Captur
     assert "--from shop/basic" in capsys.readouterr().err
     assert run(["new", "shop/Bad_Plan!", "--os", "debian-12"]) == 1
     assert "OFR-ID-001" in capsys.readouterr().err
+    for name in ("shop/-x", "shop/_x", "shop/x-preview", "shop-preview/x"):
+        assert run(["new", name, "--os", "debian-12"]) == 1
+        assert "OFR-ID-003" in capsys.readouterr().err
     assert run(["new", "../x/y", "--os", "debian-12"]) == 1
     assert run(["new", "shop/other"]) == 2  # no terminal here: nothing is asked
     assert "--os" in capsys.readouterr().err
@@ -108,7 +111,6 @@ def test_new_keeps_what_is_there_and_takes_good_names_only(capsys: pytest.Captur
         (["--os", "beos"], "all: debian-12"),
         (["--os", "rocky-9"], "--image PUBLISHER:OFFER:SKU"),
         (["--os", "ubuntu-26.04", "--generation", "gen1"], "known: gen2"),
-        (["--os", "debian-12", "--generation", "arm64", "--generation", "gen2"], "--generation arm64"),
         (["--os", "debian-12", "--image", "nonsense"], "publisher:offer:sku"),
         (["--os", "debian-12", "--data-disk", "4096"], "1<=x<=1023"),
         (["--os", "debian-12", "--from", "shop/basic"], "--from copies"),
@@ -218,3 +220,12 @@ def test_a_terminal_is_asked_for_what_is_missing(tmp_path: Path) -> None:
     sku = open_file(Path("skus/shop/basic.yaml")).sku
     assert (sku.os.distribution, sku.generations) == ("rhel", [Generation.GEN1])
     assert [disk.size_gib for disk in sku.data_disks] == [32, 8]
+
+
+def test_a_plan_for_x64_and_arm64_gets_a_size_for_each(capsys: pytest.CaptureFixture[str]) -> None:
+    generations = [word for one in ("gen2", "arm64") for word in ("--generation", one)]
+    assert run(["new", "shop/both", "--os", "debian-12", *generations]) == 0
+    sku = open_file(Path("skus/shop/both.yaml")).sku
+    assert sku.build.vm_size == {"gen2": "Standard_D2s_v5", "arm64": "Standard_D2ps_v5"}
+    assert run(["lint", "shop/both"]) == 0
+    assert "0 failed, 0 warned" in capsys.readouterr().out
