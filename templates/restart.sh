@@ -4,6 +4,13 @@ set -eu
 umask 077
 rm -f -- /var/lib/vmoffer-restart "$0"
 cat /proc/sys/kernel/random/boot_id >/var/lib/vmoffer-restart
+# Prepared for Azure, cloud-init would take a boot of the build for the first of another machine: it would make
+# that machine's user, keys and name. It does nothing in this boot; returned.sh lets it again.
+off=/etc/cloud/cloud-init.disabled
+if [ -d /etc/cloud ] && [ ! -e "$off" ]; then
+    : >"$off"
+    echo "$off" >>/var/lib/vmoffer-restart
+fi
 sync
 echo "vmoffer: restart: going down"
 if command -v systemctl >/dev/null; then systemctl reboot; else reboot; fi

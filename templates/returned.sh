@@ -2,11 +2,13 @@
 # The other half of restart.sh: ends well once this is another boot, and the boot is over.
 set -eu
 note=/var/lib/vmoffer-restart
-if [ "$(cat /proc/sys/kernel/random/boot_id)" = "$(cat "$note")" ]; then
+if [ "$(cat /proc/sys/kernel/random/boot_id)" = "$(sed -n 1p "$note")" ]; then
     sleep 10
     echo "vmoffer: restart: this is still the boot of before" >&2
     exit 1
 fi
+off=$(sed -n 2p "$note")
+[ -z "$off" ] || rm -f -- "$off"
 rm -f -- "$note"
 # What starts late (cloud-init, package timers) would meet the next step; a unit that failed is no reason to wait.
 left=300

@@ -30,6 +30,8 @@ STEPS = r"""
   inline:
     - test "$(cat /etc/lab-boot)" != "$(cat /proc/sys/kernel/random/boot_id)"
     - test ! -e /var/lib/vmoffer-restart
+    - test ! -e /etc/cloud/cloud-init.disabled
+    - '! grep "^debian:" /etc/passwd'
 - packer: own.pkr.hcl
 - name: what the block did
   inline: [test -e /var/tmp/lab-own-block]

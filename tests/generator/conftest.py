@@ -149,9 +149,11 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def run_packer(packer: Packer) -> Run:
     """Call the real Packer: `run_packer("fmt", …, cwd=…, input=…)`."""
 
-    def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, more: dict[str, str] | None = None, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         names = ("SUBSCRIPTION_ID", "TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")
-        env = {**os.environ, **packer.env, **{f"ARM_{name}": GUID for name in names}}
+        env = {**os.environ, **packer.env, **{f"ARM_{name}": GUID for name in names}, **(more or {})}
         env |= {"VMOFFER_ALLOWED_INBOUND": "203.0.113.7"}
         env |= options.pop("env", {})
         return subprocess.run(
