@@ -40,9 +40,7 @@ def _after_qemu(sku: Sku, generation: Generation) -> list[Command]:
             "validate", f'vmoffer validate --sku "$VMOFFER_SKU" {_reports(sku, generation)} {_paths(disks)}'
         ),
         Command("upload", _upload(disks), publishes=True),
-        Command(
-            "sas", _sign(sku, generation, [shlex.quote(disk.filename) for disk in disks]), publishes=True
-        ),
+        Command("sas", _sign(sku, generation, [_quote(disk.filename) for disk in disks]), publishes=True),
     ]
 
 
@@ -61,14 +59,14 @@ def _after_azure(sku: Sku, generation: Generation) -> list[Command]:
             attached += 1
             blobs.append(f'{disk.lun}="$VMOFFER_DATA_DISK-{attached}.vhd"')
         elif not disk.data:
-            blobs.append(shlex.quote(disk.filename))
+            blobs.append(_quote(disk.filename))
     result = []
     if filled:
         result.append(Command("finalize", f"{_finalize(generation)} --data-only"))
     result.append(Command("validate", _validate(sku, generation, [f"--blob {one}" for one in blobs], filled)))
     if filled:
         result.append(Command("upload", _upload(filled), publishes=True))
-    everything = [*blobs, *(shlex.quote(disk.filename) for disk in filled)]
+    everything = [*blobs, *(_quote(disk.filename) for disk in filled)]
     return [*result, Command("sas", _sign(sku, generation, everything), publishes=True)]
 
 
@@ -105,4 +103,9 @@ def _paths(disks: list[Disk]) -> str:
 
 
 def _in_out(name: str) -> str:
-    return f'"$VMOFFER_OUT"/{shlex.quote(name)}'
+    return f'"$VMOFFER_OUT"/{_quote(name)}'
+
+
+def _quote(name: str) -> str:
+    """One word of the shell. Packer evaluates `{{` in lines: the quotes end between the braces."""
+    return shlex.quote(name).replace("{{", "{''{").replace("{{", "{''{")

@@ -64,13 +64,19 @@ def inert(text: str) -> str:
     return guarded
 
 
-def twice(value: Any) -> Hcl:
-    """`value` for an attribute that a plugin runs through Go templates twice: read, and at work.
+def noted(text: str) -> Hcl:
+    """`text` for an attribute that a plugin evaluates again and again until nothing changes any more.
 
-    These are, by the sources of Packer 1.16: manifest's custom_data, file's destination, powershell's env,
-    and the inline lines of shell and shell-local.
+    These are, by the sources of Packer 1.16 (interpolate.Render): manifest's custom_data, file's destination,
+    powershell's env, inline lines, the environment of shell-local. No guard lasts there, so two braces are
+    written as JSON may write them, `{\\u007b`; fit for what is read by people or as JSON.
     """
-    return hcl(_unbraced(_unbraced(value)))
+    return hcl(unbraced(text))
+
+
+def unbraced(text: str) -> str:
+    """`text` with `{\\u007b` for two braces, which in JSON is the same."""
+    return text.replace("{{", "{\\u007b")
 
 
 def inner(text: str) -> Hcl:

@@ -22,6 +22,9 @@ def own_steps(definition: Definition) -> Iterator[tuple[FieldPath, str, str]]:
         for name, allowed in LINUX_ONLY.items():
             if windows and getattr(step, name):
                 yield ("steps", index, name), f"{name} on Windows", allowed
+        if windows and step.file and "{{" in step.file.destination:
+            field: FieldPath = ("steps", index, "file", "destination")
+            yield field, "{{, which Packer would evaluate", "a path without"
         if step.packer and not sources.problem(definition, step.packer, "file"):
             try:
                 packer_step.read(definition.root / step.packer)

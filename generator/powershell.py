@@ -49,12 +49,17 @@ ENV_VAR_FORMAT = (
 
 
 def carried(text: str) -> str:
-    """`text` for the env of Packer's powershell provisioner: as it is while that is ASCII, else encoded.
+    """`text` for the env of Packer's powershell provisioner: as it is, or encoded if that is not enough.
 
     The provisioner writes `"…"` into a file of UTF-8 without a mark. Windows PowerShell reads it in the code
-    page of the machine, where some letters become the typographic quotes that it takes for plain ones.
+    page of the machine, where some letters become the typographic quotes that it takes for plain ones. And
+    Packer evaluates `{{` for as long as it finds any.
     """
-    return text if text.isascii() else CARRIED + b64encode(text.encode("utf-16-le")).decode()
+    return (
+        text
+        if text.isascii() and "{{" not in text
+        else CARRIED + b64encode(text.encode("utf-16-le")).decode()
+    )
 
 
 def _text(text: str) -> str:

@@ -58,6 +58,10 @@ def prepare(
     Raises `Unusable` when `builder` cannot make it.
     """
     refuse(definition.sku, builder)
+    if "{{" in str(folder):
+        raise Unusable(
+            "Packer would evaluate {{ in the name of a folder", where=str(folder), hint="rename it"
+        )
     steps = provisioning(definition, builder)
     text = render(definition.sku, builder, steps.provisioners, base_file=_base_file(definition, folder))
     lock = plugin_lock.read(folder) if lock is None else lock

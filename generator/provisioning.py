@@ -11,6 +11,7 @@ from typing import Literal
 
 from generator import packer_step, steps
 from generator.catalogue import Definition
+from generator.hcl import unbraced
 from generator.model import Builder, FileUpload, Step
 from generator.own_step import Ansible
 
@@ -148,7 +149,7 @@ def _ansible(
     members = [path for path in sorted(folder.rglob("*")) if path.is_file()] if ansible.folder else [playbook]
     for path in members:
         result.files[f"{target}/{path.relative_to(folder).as_posix()}"] = path
-    variables = json.dumps(ansible.variables) if ansible.variables else ""
+    variables = unbraced(json.dumps(ansible.variables)) if ansible.variables else ""
     source = f"{target}/{playbook.resolve().relative_to(folder.resolve()).as_posix()}"
     result.provisioners.append(Provisioner("ansible", name, source, timeout=timeout, text=variables))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from generator.aftermath import commands
 from generator.errors import Unusable
-from generator.hcl import Hcl, hcl, inner, only_hcl, plugin, tidy, twice
+from generator.hcl import Hcl, hcl, inner, noted, only_hcl, plugin, tidy
 from generator.model import Builder, Generation, Sku
 from generator.powershell import ENV_VAR_FORMAT, carried
 
@@ -97,7 +97,7 @@ def _environment() -> Environment:
         "hcl": hcl,
         "plugin": plugin,
         "inner": inner,
-        "twice": twice,
+        "noted": noted,
         "raw": Hcl,
         "carried": carried,
     }

@@ -342,7 +342,7 @@ def test_hostile_text_in_every_field_stays_text_in_the_template(text: str, tmp_p
         (step,) = (block["shell"] for block in build["provisioner"])
         assert (step["name"], unguarded(step["env"]["A"])) == (text, text)
         custom = build["post-processors"][0]["post-processor"][0]["manifest"]["custom_data"]
-        assert unguarded(unguarded(custom["offer_title"])) == text  # read twice
+        assert custom["offer_title"] == text.replace("{{", r"{\u007b")  # evaluated until nothing changes
         assert unguarded(_labelled(document["variable"], "container")["default"]) == text
 
 

@@ -91,6 +91,9 @@ def command(
     preflight.possible(definition, chosen, publish, os.environ)
     hidden = secrets.values(definition, os.environ)
     out = out or Path("build", *definition.sku.id.split("/"), definition.sku.version)
+    for path in (str(out), sku):
+        if "{{" in path:
+            raise Unusable("Packer would evaluate {{ in this path", where=path, hint="rename it")
     folder = out / "packer" / chosen
     out.mkdir(parents=True, exist_ok=True)
     with _only_one(out), ExitStack() as work, ExitStack() as store:
