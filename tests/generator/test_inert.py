@@ -6,11 +6,13 @@ machine, vmoffer's own steps stand still, and `vmoffer` on PATH is a script that
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -177,8 +179,10 @@ def test_an_environment_of_windows_comes_out_as_it_went_in(texts: list[str]) -> 
         f"[Convert]::ToBase64String([Text.Encoding]::Unicode.GetBytes($env:V{n}))" for n in range(100)
     )
     script = ("".join(lines) + shown).encode().decode("cp1252", errors="replace")
-    run = [PWSH, "-NoProfile", "-NonInteractive", "-Command", "-"]
-    done = subprocess.run(run, input=script, capture_output=True, text=True, timeout=120)
-    import base64
-
+    with tempfile.NamedTemporaryFile("w", suffix=".ps1", encoding="utf-8-sig") as file:
+        file.write(script)
+        file.flush()
+        run = [PWSH, "-NoProfile", "-NonInteractive", "-File", file.name]
+        env = {**os.environ, "NO_COLOR": "1", "TERM": "dumb"}
+        done = subprocess.run(run, env=env, capture_output=True, text=True, timeout=120)
     assert [base64.b64decode(one).decode("utf-16-le") for one in done.stdout.split()] == texts, done.stderr
