@@ -29,7 +29,11 @@ def merge(found: Ethernets, network: object, path: str) -> None:
     for name, entry in ethernets.items() if isinstance(ethernets, Mapping) else ():
         if isinstance(entry, Mapping):
             before = found.get(str(name), ({}, ""))[0]
-            found[str(name)] = ({**before, **entry}, path)
+            whole, match = {**before, **entry}, entry.get("match")
+            if isinstance(match, Mapping) and before:  # an entry that had none is for the card of its name
+                earlier = before.get("match", {"name": str(name)})
+                whole["match"] = {**(earlier if isinstance(earlier, Mapping) else {}), **match}
+            found[str(name)] = (whole, path)
 
 
 def hardware_address(entry: Mapping[str, Any]) -> str:

@@ -34,6 +34,12 @@ CONDITIONS = (
     "Credential",
 )
 MAC_KEYS = ("MACAddress", "PermanentMACAddress")
+NAME_KEYS = ("Name", "OriginalName")
+# Kind, SSID, Property and the like are of cards that are none of Azure's.
+KEYS = (
+    *NAME_KEYS, *MAC_KEYS, *CONDITIONS, "Path", "Driver", "Type", "Kind", "Property", "WLANInterfaceType",
+    "SSID", "BSSID",
+)  # fmt: skip
 
 
 def first_card(guest: Guest) -> str:
@@ -60,37 +66,41 @@ def fits(settings: Settings, name: str, *, original: bool = False) -> bool:
 
     Hardware addresses are left out: that they are there at all is for the caller.
     """
-    keys = {key: values for (section, key), values in settings.items() if section == "Match" and values}
+    given = {key: values for (section, key), values in settings.items() if section == "Match" and values}
+    keys = {key: given[key] for key in given if key in KEYS}  # systemd leaves out what it does not know
     if not keys:
         return original  # networkd refuses a file that matches nothing; udevd takes it for all
     for key, values in keys.items():
         words = " ".join(values).split()
         if key in MAC_KEYS:
             continue
-        if key in ("Name", "OriginalName"):
-            fitting = _any(words, name)
+        if key in NAME_KEYS:
+            fitting = _any(values, name)
         elif key == "Driver":
-            fitting = _any(words, DRIVER)
+            fitting = _any(values, DRIVER)
         elif key == "Type":
-            fitting = _any(words, "ether")
+            fitting = _any(values, "ether")
         elif key == "Path":
             fitting = any(not word.lstrip("!").startswith(("pci-", "platform-")) for word in words)
         elif key in CONDITIONS:
             fitting = _holds(key, values[-1])
-        else:  # Kind, SSID, Property and the like, which that card has not
+        else:
             fitting = False
         if not fitting:
             return False
     return True
 
 
-def _any(patterns: list[str], name: str) -> bool:
-    """Whether one of the patterns fits; a `!` before the first turns it round."""
-    if not patterns:
-        return True
-    inverted = patterns[0].startswith("!")
-    found = any(fnmatchcase(name, pattern.removeprefix("!")) for pattern in patterns)
-    return found is not inverted
+def _any(values: list[str], name: str) -> bool:
+    """Whether `name` fits: none of the patterns behind a `!`, and one of the others, if there are any."""
+    wanted: list[str] = []
+    for value in values:
+        patterns = value.removeprefix("!").split()
+        if not value.startswith("!"):
+            wanted += patterns
+        elif any(fnmatchcase(name, pattern) for pattern in patterns):
+            return False
+    return not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)
 
 
 def _holds(key: str, value: str) -> bool:
