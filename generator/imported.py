@@ -72,6 +72,10 @@ class Import:
         at[last] = value
 
 
+# Packer decodes into Go's zero values, so an empty one is as good as none; defaults of variables are often so.
+UNSET: tuple[object, ...] = (None, "", [], {})
+
+
 def carry(found: Import, block: Block, system: str | None) -> None:
     """The options of the builder into `found`; `system` is a name of systems.yaml, if one was given."""
     table, values = _table(), {}
@@ -91,7 +95,7 @@ def carry(found: Import, block: Block, system: str | None) -> None:
             values[name] = found.value(owner, attribute, "see to it yourself")
             if name in BLOCKS and values[name] is not None:
                 found.leave(owner, attribute.line, name, "no block and no object; see to it yourself")
-        elif name not in table["covered"]:
+        elif name not in table["covered"] and found.template.scope.value(attribute) not in UNSET:
             todo = table["listed"].get(name) or table["listed"].get(name.split(".")[0])
             found.leave(owner, attribute.line, name, todo or "a definition has no field for it")
     for inner in block.blocks:

@@ -76,6 +76,18 @@ for folder in /etc/systemd/system /lib/systemd/system /usr/lib/systemd/system; d
 done
 remove_found "links to swap units" /etc/systemd/system 2 -path '*.wants/*.swap' -o -path '*.requires/*.swap'
 
+# Services that make a swap file at boot, or swap to one: masked, since a preset may enable them.
+for name in dphys-swapfile swapspace systemd-swap; do
+    if is_file "/usr/lib/systemd/system/$name.service" || is_file "/lib/systemd/system/$name.service" ||
+        is_file "/etc/init.d/$name"; then
+        link "/etc/systemd/system/$name.service" /dev/null
+    fi
+    remove_found "links that start $name" /etc/systemd/system 2 -type l -path "*.wants/$name.service"
+    remove_found "links that start $name" /etc 2 -type l -path "*/rc[2345].d/S[0-9][0-9]$name"
+done
+swap_file=$(from_file /etc/dphys-swapfile awk -F= '$1 == "CONF_SWAPFILE" { print $2 }')
+drop_swap "${swap_file:-/var/swap}"
+
 drop_swap_key() {
     drop_yaml_key "$1" swap
 }

@@ -83,6 +83,31 @@ def test_a_linux_template_becomes_a_definition_that_generates(
     assert run(["generate", "shop/web", "--check"]) == 0
 
 
+def test_options_whose_variables_are_empty_by_default_are_not_set(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (work / "empty.pkr.hcl").write_text(
+        """\
+variable "nothing" { default = "" }
+source "azure-arm" "x" {
+  os_type              = "Linux"
+  image_publisher      = "Debian"
+  image_offer          = "debian-12"
+  image_sku            = "12-gen2"
+  location             = "westeurope"
+  vm_size              = var.nothing
+  managed_image_name   = var.nothing
+  shared_gallery_image_version_exclude_from_latest = "${var.nothing}"
+  custom_managed_image_name = ""
+}
+build { sources = ["source.azure-arm.x"] }
+"""
+    )
+    found, told = take(capsys, "empty.pkr.hcl")
+    assert found is not None and found.build.vm_size in (None, [])
+    assert "managed_image_name" not in told and "exclude_from_latest" not in told
+
+
 def test_a_windows_template_keeps_what_is_installed_and_leaves_sysprep(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -129,6 +129,23 @@ def test_no_swap_is_left_or_comes_back(tree: Path, run_step: Run) -> None:
     assert read(tree, "etc/initramfs-tools/conf.d/resume") == "RESUME=none\n"
 
 
+def test_services_that_make_swap_do_not_start_again(tree: Path, run_step: Run) -> None:
+    files = {
+        "usr/lib/systemd/system/dphys-swapfile.service": "[Install]\nWantedBy=multi-user.target\n",
+        "etc/dphys-swapfile": "#CONF_SWAPFILE=/x\nCONF_SWAPSIZE=100\n",
+        "var/swap": "\0" * 4086 + "SWAPSPACE2",
+    }
+    for name, text in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    wants = tree / "etc/systemd/system/multi-user.target.wants/dphys-swapfile.service"
+    wants.parent.mkdir(parents=True, exist_ok=True)
+    wants.symlink_to("/usr/lib/systemd/system/dphys-swapfile.service")
+    run_step(tree, "swap")
+    assert not wants.is_symlink() and not (tree / "var/swap").exists()
+    assert (tree / "etc/systemd/system/dphys-swapfile.service").readlink() == Path("/dev/null")
+
+
 def test_fstab_names_the_root_by_uuid_and_forgets_the_temporary_disk(tree: Path, run_step: Run) -> None:
     run_step(tree, "fstab")
     lines = read(tree, "etc/fstab").splitlines()

@@ -56,6 +56,8 @@ def started_by(guest: Guest, *units: str) -> str | None:
             if preset:
                 return preset
     for unit in units:
+        if is_masked(guest, unit):
+            continue
         name = unit.partition(".")[0]
         scripts = guest.glob(f"/etc/rc[2345].d/S[0-9][0-9]{name}") or guest.glob(f"/etc/runlevels/*/{name}")
         # systemd reads an init script only where there is no unit of that name.
