@@ -72,7 +72,7 @@ class Import:
         at[last] = value
 
 
-# Packer decodes into Go's zero values, so an empty one is as good as none; defaults of variables are often so.
+# Packer decodes into Go's zero values, so an empty one is as good as none; so are defaults of many variables.
 UNSET: tuple[object, ...] = (None, "", [], {})
 
 
