@@ -20,7 +20,9 @@ from ruamel.yaml import YAML
 
 from generator import project, schema
 from generator.model import Builder, Sku
+from publisher.store import CLOUDS
 from tools.packer import Packer
+from vmoffer.azure import cloud
 from vmoffer.cli import run as vmoffer
 
 OLDEST = (2, 6, 0)  # the plugin that has all of these
@@ -341,6 +343,27 @@ def test_a_gallery_version_is_in_the_region_of_the_build(
     (variables / "variables.pkr.hcl").write_bytes((folder / "variables.pkr.hcl").read_bytes())
     done = run_packer("console", variables, input=f"jsonencode({expression})\n")
     assert json.loads(done.stdout) == expected, done.stdout + done.stderr
+
+
+@pytest.mark.packer
+@pytest.mark.parametrize("name", ["", *CLOUDS])
+def test_the_build_is_in_the_cloud_that_storage_is_in(
+    name: str, tmp_path: Path, run_packer: Run, packer: Packer
+) -> None:
+    if _plugin(packer) < OLDEST:
+        pytest.skip(f"azure plugin {'.'.join(map(str, OLDEST))} or later is not installed")
+    folder = tmp_path / "out" / "packer" / "azure-arm"
+    project.write(define(tmp_path), Builder.AZURE_ARM, folder)
+    valid = run_packer("validate", folder, env={"AZURE_CLOUD": name})
+    assert valid.returncode == 0, valid.stdout + valid.stderr
+    (expression,) = re.findall(
+        r"cloud_environment_name += (.*)", (folder / "source.pkr.hcl").read_text(encoding="utf-8")
+    )
+    variables = tmp_path / "variables"
+    variables.mkdir()
+    (variables / "variables.pkr.hcl").write_bytes((folder / "variables.pkr.hcl").read_bytes())
+    done = run_packer("console", variables, input=f"jsonencode({expression})\n", env={"AZURE_CLOUD": name})
+    assert json.loads(done.stdout) == cloud.chosen({"AZURE_CLOUD": name}).packer
 
 
 def test_a_blob_as_base_is_refused_without_its_signature_being_shown(
