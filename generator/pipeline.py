@@ -127,12 +127,16 @@ def minutes(wishes: Wishes, images: int) -> int:
 def warnings(wishes: Wishes, definitions: Sequence[Definition]) -> Iterator[str]:
     """What will not go well in the pipeline, as far as the definitions say it."""
     images = _images(wishes, definitions)
-    homeless = [sku.id for sku, one in images if one is Builder.AZURE_ARM and not sku.storage.account]
+    homeless = [
+        sku.id
+        for sku, one in images
+        if one is Builder.AZURE_ARM and sku.makes_vhds(one) and not sku.storage.account
+    ]
     if homeless:
         more = f" and {len(homeless) - 3} more" if len(homeless) > 3 else ""
         yield (
             f"azure-arm builds into a storage account, and these name none: {', '.join(homeless[:3])}{more}; "
-            "give them `storage`, or leave them out with --builder qemu"
+            "give them `storage` or a `gallery` with vhds: false, or leave them out with --builder qemu"
         )
     each = _per_job(len(images))
     if wishes.minutes * each > wishes.longest:

@@ -238,7 +238,8 @@ def test_what_import_makes_of_a_template_is_valid(
     packer: Packer,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = Path(__file__).parent / "templates" / template
+    before = tmp_path / "packer" / template  # within the catalogue, as sources have to be
+    shutil.copytree(Path(__file__).parent / "templates" / template, before)
     assert run_packer("fmt", "-check", before).returncode == 0, "the template itself is good HCL"
     assert vmoffer(["import", str(before), "shop/basic", *options]) == 0
     sku = catalogue.find("shop/basic").sku
