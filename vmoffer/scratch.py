@@ -174,7 +174,7 @@ def snapshot(root: Path, patterns: Sequence[str]) -> dict[str, Facts]:
     for folder, names, files in os.walk(root):
         for name in [*names, *files]:
             place = Path(folder, name)
-            path = "/" + os.fsencode(place.relative_to(root)).decode("utf-8", "backslashreplace")
+            path = _shown(f"/{place.relative_to(root)}")
             found[path] = _facts(root, place, keep=regex.fullmatch(path) is not None, swap=swap)
     return found
 
@@ -234,7 +234,9 @@ def difference(
             return True
         if old is None:
             # A folder on the way to a declared file comes into being with it.
-            return new is not None and new.kind == "folder" and ways.fullmatch(path) is not None
+            behind = (link for link, leads in links.items() if leads.startswith(f"{path}/"))
+            way = ways.fullmatch(path) is not None or any(regex.fullmatch(link) for link in behind)
+            return new is not None and new.kind == "folder" and way
         gone = new is None
         return gone and (
             (old.kind == SWAP_FILE and "{swap}" in patterns)
@@ -268,7 +270,7 @@ def _homes(root: Path) -> Iterator[str]:
     named = [field[5] for field in fields if len(field) > 6 and field[6].endswith("sh")]
     for home in dict.fromkeys(["/root", *(home for home in named if re.match("/.", home))]):
         if (place := inside(root, home)) != "/":
-            yield os.fsencode(place).decode("utf-8", "backslashreplace")
+            yield _shown(place)
 
 
 def _read(place: Path, count: int = -1) -> bytes:
@@ -287,9 +289,9 @@ def _facts(root: Path, place: Path, keep: bool, swap: bool) -> Facts:
     kind, text, leads = "other", None, ""
     stamp = (info.st_ino, info.st_size, info.st_mtime_ns)
     if stat.S_ISLNK(info.st_mode):
-        kind, text = "link", f"→ {os.fsencode(place.readlink()).decode('utf-8', 'backslashreplace')}"
+        kind, text = "link", f"→ {_shown(str(place.readlink()))}"
         with contextlib.suppress(Unusable):
-            leads = inside(root, f"/{place.relative_to(root)}")
+            leads = _shown(inside(root, f"/{place.relative_to(root)}"))
     elif stat.S_ISDIR(info.st_mode):
         kind, stamp = "folder", (0, 0, 0)
     elif stat.S_ISREG(info.st_mode):
@@ -322,3 +324,8 @@ def _sku(family: str) -> Sku:
             "base": {"qemu": {"recipe": "debian-12"}},
         }
     )
+
+
+def _shown(path: str) -> str:
+    """`path` with the bytes that are no UTF-8 spelled out."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

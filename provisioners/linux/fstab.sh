@@ -25,7 +25,7 @@ this_device() {
     esac
 }
 
-if exists /etc/fstab; then
+if is_file /etc/fstab; then
     text=$(from_file /etc/fstab cat)
     # Device names have no spaces: the pattern says so.
     for device in $(printf '%s\n' "$text" | awk '$1 ~ /^\/dev\/(sd|nvme|vd|xvd|hd)[a-z0-9]+$/ { print $1 }'); do

@@ -82,9 +82,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=60, help="for all targets together")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--target", help="only this one")
+    parser.add_argument("--target", help="only those whose name begins so")
     chosen = parser.parse_args()
-    waiting = [target for target in targets() if chosen.target in (None, target.name)]
+    waiting = [
+        target for target in targets() if chosen.target is None or target.name.startswith(chosen.target)
+    ]
     weights = max(PROCESSES, sum(target.weight for target in waiting))
     share = chosen.seconds * PROCESSES / weights
     start, total, bad = time.monotonic(), 0, 0

@@ -7,10 +7,12 @@ turns every exception inside a rule into that sentence, and here it is a defect.
 
 from __future__ import annotations
 
+import atexit
 import bz2
 import gzip
 import lzma
 import os
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -27,6 +29,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "validators"))
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "provisioners"))
+
 import lvm_images
 from images import (
     GRUB_CFG,
@@ -42,6 +46,7 @@ from images import (
     unpack,
 )
 from rule_cases import program
+from scratch import COMMON, LIKE
 from windows_hive import checked
 from windows_images import BCD, CONFIG, FILES, hives, windows_disk
 
@@ -62,6 +67,7 @@ from validators.partitions import read_table
 from validators.tree import Tree
 from validators.vhd import inspect
 from validators.windows.hive import Hive
+from vmoffer import scratch
 
 Run = Callable[[bytes], object]
 
@@ -333,6 +339,69 @@ def _lvm_repaired(data: bytes, random: Random) -> bytes:
     return bytes(found)
 
 
+# --- trees that steps work on ----------------------------------------------------------------------------
+TREE_FILES = {
+    "/etc/fstab": ("swap", "fstab"),
+    "/etc/default/grub": ("kernel-cmdline",),
+    "/boot/grub/grub.cfg": ("kernel-cmdline",),
+    "/etc/passwd": ("accounts", "history", "generalize"),
+    "/etc/shadow": ("accounts",),
+    "/etc/group": ("generalize",),
+    "/etc/sudoers": ("sudoers", "generalize"),
+    "/etc/ssh/sshd_config": ("sshd", "login"),
+    "/etc/waagent.conf": ("waagent-conf",),
+    "/etc/cloud/cloud.cfg": ("cloud-init", "swap", "network"),
+    "/etc/network/interfaces": ("network",),
+    "/etc/systemd/system/data.swap": ("swap",),
+    "/etc/initramfs-tools/modules": ("kernel-modules",),
+}
+
+
+def _trees(path: str, ids: Sequence[str]) -> Run:
+    """A Debian tree with these bytes as a file of it, or as what a link of that name says; the steps that read it.
+
+    A step ends by itself, says in one line why if it fails, leaves nothing behind, changes only what it declares,
+    and nothing outside of the tree.
+    """
+    plan = [step for step in scratch.planned("debian") if step.id in ids]
+    folder = Path(tempfile.mkdtemp(prefix="vmoffer-fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+    def run(data: bytes) -> None:
+        root = folder / "tree"
+        shutil.rmtree(root, ignore_errors=True)
+        for name, text in {
+            **COMMON,
+            **LIKE["debian"],
+            "boot/grub/grub.cfg": "\tlinux /vmlinuz root=x\n",
+        }.items():
+            place = root / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text)
+        target, outside = root / path[1:], folder / "outside"
+        outside.write_text("kept")
+        link = data.translate(None, b"\0\n")[:200]
+        if zlib.crc32(data) % 4 == 0 and link:
+            target.unlink()
+            with suppress(OSError):
+                target.symlink_to(os.fsdecode(link))
+        else:
+            target.write_bytes(data)
+        for result in scratch.run(root, plan):
+            if result.status not in (0, 1) or (
+                result.status and f"vmoffer: {result.step}: failed: " not in result.complained
+            ):
+                raise Defect(f"{result.step} ended with {result.status}: {result.complained}")
+            if wrong := [change.path for change in result.changes if not change.declared]:
+                raise Defect(f"{result.step} changed {wrong}, which it does not declare")
+        if outside.read_text() != "kept" or {one.name for one in folder.iterdir()} != {"outside", "tree"}:
+            raise Defect("something outside of the tree changed")
+        if left := list(root.rglob(".vmoffer-*")):
+            raise Defect(f"left: {left}")
+
+    return run
+
+
 def _text(run: Callable[[str], object]) -> Run:
     return lambda data: run(data.decode("utf-8", "replace"))
 
@@ -393,6 +462,12 @@ def targets(*, with_images: bool = True) -> list[Target]:
             Target(f"rules on {path}", [seed], _windows(path, ids), (), repair, 2)
             for path, seed, ids, repair in _windows_files()
         ),
+    ]  # fmt: skip
+    seeds = {**COMMON, **LIKE["debian"], "boot/grub/grub.cfg": "\tlinux /vmlinuz root=x ro quiet\n"}
+    found += [
+        Target(f"tree {path}", [seeds[path[1:]].encode(), b"../../../outside", b"/etc/passwd"], _trees(path, ids),
+               (Unusable,), slow=30.0)
+        for path, ids in TREE_FILES.items()
     ]  # fmt: skip
     if with_images:
         found.append(Target("disk images", images(), _image(_File()), (Undecidable,), weight=6, slow=20.0))
