@@ -216,7 +216,7 @@ def test_azure_builds_without_an_account_are_told(
     assert run(["ci", "github"]) == 0
     assert "name none: shop/p0, shop/p1, shop/p2 and 2 more; give them `storage`" in capsys.readouterr().err
     catalogue(
-        1, WINDOWS, storage={}, gallery={"resource_group": "r", "name": "g", "image": "i", "vhds": False}
+        5, WINDOWS, storage={}, gallery={"resource_group": "r", "name": "g", "image": "i", "vhds": False}
     )
     assert run(["ci", "github", "--force"]) == 0
     assert "name none" not in capsys.readouterr().err, "a gallery alone needs no account"
