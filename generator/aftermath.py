@@ -20,6 +20,11 @@ class Command:
     line: str
     publishes: bool = False
 
+    @property
+    def noted(self) -> str:
+        """The line, run by what notes how it ended (note.sh)."""
+        return f'sh "$VMOFFER_NOTE" {self.line}'
+
 
 def result_name(sku: Sku, generation: Generation, what: str) -> str:
     """`report.json`, `sas.json`, …; a plan of several generations has one of each per generation."""

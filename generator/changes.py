@@ -25,6 +25,7 @@ RENDERING = {
         "generation",
         "hcl",
         "image",
+        "marks",
         "model",
         "places",
         "powershell",
@@ -33,7 +34,7 @@ RENDERING = {
         "render",
         "steps",
     )
-} | {"templates/place.sh"}
+} | {"templates/place.sh", "templates/note.sh"}
 
 OWN = tuple(f":/{folder}" for folder in ("generator", "templates", "provisioners", "tools"))
 

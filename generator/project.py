@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator import plugin_lock
+from generator import marks, plugin_lock
 from generator.atomic_file import atomic_file, check_no_links, make_folder
 from generator.catalogue import Definition
 from generator.errors import Unusable
@@ -68,7 +68,7 @@ def prepare(
     if lock:
         text[PLUGINS] = plugin_lock.pinned(text[PLUGINS], lock)
         text[plugin_lock.NAME] = plugin_lock.text(lock)
-    files: dict[str, str | Path] = {**text, **steps.files}
+    files: dict[str, str | Path] = {**text, **steps.files, marks.SCRIPT: marks.script()}
     files[LIST] = "".join(f"{name}\n" for name in sorted(files))
     return Project(folder, files)
 

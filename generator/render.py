@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,7 @@ def _environment() -> Environment:
         "inner": inner,
         "noted": noted,
         "raw": Hcl,
+        "json": json.dumps,
         "carried": carried,
     }
     environment.globals["Generation"] = Generation

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,8 +23,11 @@ def run(
     log: Path,
     show: Callable[[str], None],
     hide: Callable[[str], str] = str,
+    lines: Callable[[str], Iterable[str]] = lambda line: (line,),
 ) -> int:
     """Run `command`, give each line of its output, as `hide` returns it, to `show` and append it to `log`.
+
+    `lines` makes any number of lines for people out of one of the output; `hide` is called with those.
 
     The command gets a session of its own, so that Ctrl-C reaches it once, from here: it is
     interrupted, given `GRACE_SECONDS` to stop what it started, then killed with all its children.
@@ -47,11 +50,12 @@ def run(
         )
         assert process.stdout is not None
         try:
-            for line in map(hide, process.stdout):
-                text = printable(line.rstrip("\n"))  # some of it comes from the guest
-                record.write(f"{text}\n")
-                record.flush()
-                show(text)
+            for raw in process.stdout:
+                for line in map(hide, lines(raw)):
+                    text = printable(line.rstrip("\n"))  # some of it comes from the guest
+                    record.write(f"{text}\n")
+                    record.flush()
+                    show(text)
             return process.wait()
         except BaseException:
             _stop(process)

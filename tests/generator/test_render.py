@@ -281,7 +281,11 @@ def _check_build(document: dict[str, Any], model: Sku, builder: Builder) -> None
     (build,) = document["build"]
     assert build["description"] == f"{model.plan.title}\n{model.plan.summary}"
     assert build["sources"] == [f"source.{builder}.{generation}" for generation in model.generations]
-    blocks = [next(iter(block.items())) for block in build["provisioner"]]
+    every = [next(iter(block.items())) for block in build["provisioner"]]
+    blocks = [one for one in every if "VMOFFER_NOTE" not in one[1].get("env", {})]
+    notes = [body["env"]["VMOFFER_STEP"] for _, body in every if "VMOFFER_NOTE" in body.get("env", {})]
+    assert [json.loads(unguarded(note)) for note in notes[:-1]] == [body["name"] for _, body in blocks]
+    assert notes[-1] == "", "the end of all steps is noted, too"
     names = [body["name"] for _, body in blocks]
     assert names[-1] == "The generalize step"
     own = [step for step in model.steps if step.when == "before-generalize"]
@@ -339,7 +343,8 @@ def test_hostile_text_in_every_field_stays_text_in_the_template(text: str, tmp_p
         document = _read(texts)
         (build,) = document["build"]
         assert build["description"] == f"{text}\n{text}"
-        (step,) = (block["shell"] for block in build["provisioner"])
+        (step,) = (block["shell"] for block in build["provisioner"] if "shell" in block)
+        assert json.loads(unguarded(build["provisioner"][0]["shell-local"]["env"]["VMOFFER_STEP"])) == text
         assert (step["name"], unguarded(step["env"]["A"])) == (text, text)
         custom = build["post-processors"][0]["post-processor"][0]["manifest"]["custom_data"]
         assert custom["offer_title"] == text.replace("{{", r"{\u007b")  # evaluated until nothing changes

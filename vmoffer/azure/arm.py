@@ -51,13 +51,13 @@ class Arm:
         answer = self._send("GET", path, version, subscription).http_response
         return None if answer.status_code == 404 else dict(answer.json())
 
-    def delete(self, path: str, version: str, subscription: str | None = None) -> None:
-        """Delete what is at `path`, and wait until it is gone."""
+    def delete(self, path: str, version: str, subscription: str | None = None, *, wait: bool = True) -> None:
+        """Delete what is at `path`, and `wait` until it is gone."""
         from azure.core.polling import LROPoller
         from azure.mgmt.core.polling.arm_polling import ARMPolling
 
         began = self._send("DELETE", path, version, subscription)
-        if began.http_response.status_code == 404:
+        if began.http_response.status_code == 404 or not wait:
             return
         polling = ARMPolling(POLL_SECONDS)
         self._call(lambda: LROPoller(self._client, began, lambda _: None, polling).wait(), path)

@@ -10,15 +10,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from generator import marks
 from generator.atomic_file import atomic_write, open_in_place
 from generator.errors import Unusable
-from generator.hcl import inert
 from generator.model import Builder
 from vmoffer import outside
 from vmoffer.console import say, show
@@ -75,9 +74,9 @@ def command(
     """
     from generator import catalogue, lint, plugin_lock, project
     from generator.digest import digest
-    from tools import live, plugins
+    from tools import plugins
     from vmoffer import existing, preflight, readiness, secrets
-    from vmoffer.watch import Watch
+    from vmoffer.packer_run import PackerRun
 
     started = time.monotonic()
     definition = catalogue.find(sku)
@@ -124,34 +123,17 @@ def command(
         }
         if publish and chosen is Builder.QEMU:
             env |= _storage(definition, store)
-        log = out / "packer.log"
-        atomic_write(log, "")
-        settings = [f"-var={name}={inert(value)}" for name, value in sorted(variables.items())]
-        watch = Watch()
+        atomic_write(out / "packer.log", "")
+        (out / marks.FILE).unlink(missing_ok=True)
         readiness.make_room(ready, definition)
-        status = live.run(
-            [packer.path, "build", "-color=false", *_force(chosen, out), *settings, folder],
-            env=env,
-            log=log,
-            show=watch,
-            hide=partial(secrets.hide, hidden),
-        )
-        if status:
-            raise watch.verdict(out)
+        run = PackerRun(packer, folder, out, env, hidden)
+        if ready.arm is None:
+            run.local(variables)
+        else:
+            run.in_azure(definition.sku, ready.arm, variables)
         if keep_store:
             store.pop_all()
     _summary(out, publish, not _in_ci() if show_sas is None else show_sas, time.monotonic() - started)
-
-
-def _force(builder: Builder, out: Path) -> list[str]:
-    """With -force, the qemu builder replaces our own output folder; azure-arm would delete what is published.
-
-    Without it, the manifest of an earlier build would be continued.
-    """
-    if builder is Builder.QEMU:
-        return ["-force"]
-    (out / "packer-manifest.json").unlink(missing_ok=True)
-    return []
 
 
 def _builder(definition: Definition, asked: str | None) -> Builder:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from ruamel.yaml import YAML
 
 from generator.errors import Surroundings
 from publisher import store
@@ -33,6 +34,9 @@ FAKE_PACKER = """#!/bin/sh
 # A fake: keeps what it was told, and builds nothing.
 [ "$1" = version ] && { echo "Packer v1.16.0"; exit 0; }
 for argument; do printf '%s\\n' "$argument"; done >>"$FAKE_PACKER_LOG"
+case " $* " in *" build "*) ;; *) exit 0 ;; esac
+number=$(grep -cx build "$FAKE_PACKER_LOG")
+[ ! -e "$FAKE_PACKER_LOG.$number" ] || { cat "$FAKE_PACKER_LOG.$number"; exit 1; }
 """
 
 
@@ -119,6 +123,17 @@ class FakePacker:
         """All arguments of all calls; empty if it was never called to do something."""
         return self.log.read_text().splitlines() if self.log.exists() else []
 
+    def fails(self, number: int, **errors: str) -> None:
+        """The build of that number ends with an error per source, in the records of Packer 1.16."""
+        records = [f"1795642109,azure-arm.{source},error,{text}\n" for source, text in errors.items()]
+        records.append(f"1795642109,error-count,{len(errors)}\n")
+        self.log.with_name(f"{self.log.name}.{number}").write_text("".join(records))
+
+    def given(self, name: str) -> list[str]:
+        """The values of a variable, one per build."""
+        start = f"-var={name}="
+        return [one.removeprefix(start) for one in self.arguments if one.startswith(start)]
+
     @property
     def built(self) -> bool:
         return "build" in self.arguments
@@ -142,7 +157,7 @@ def plan(folder: Path, **more: object) -> Path:
 
     assert run(["new", "shop/basic", "--os", "debian-12"]) == 0
     path = folder / "skus/shop/basic.yaml"
-    storage = {"account": ACCOUNT, "resource_group": GROUP, "container": CONTAINER}
-    lines = [f"{name}: {json.dumps(value)}\n" for name, value in {"storage": storage, **more}.items()]
-    path.write_text(path.read_text() + "".join(lines))
+    data = YAML(typ="safe").load(path)
+    data["storage"] = {"account": ACCOUNT, "resource_group": GROUP, "container": CONTAINER}
+    path.write_text(json.dumps({**data, **more}, indent=2))  # JSON is YAML
     return path

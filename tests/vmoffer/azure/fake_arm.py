@@ -36,6 +36,7 @@ class FakeArm:
     secret: str = SECRET
     issuer: str = "https://sts.windows.net/"
     asked: list[tuple[str, str]] = field(default_factory=list)
+    leaves_groups: bool = False  # whether every resource group that is looked for is there
 
     def put(self, path: str, **body: Any) -> None:
         """A resource that is there."""
@@ -84,6 +85,8 @@ class FakeArm:
         if any(place.startswith(each) for each in self.refused):
             message = f"The client does not have authorization to perform action over scope '{path}'."
             return 403, {"error": {"code": "AuthorizationFailed", "message": message}}, {}
+        if self.leaves_groups and method == "GET" and place.startswith("resourcegroups/"):
+            self.put(place)
         if method == "HEAD" or place.lower() not in self.resources:
             there = place.lower() in self.resources
             message = f"The Resource '{place}' was not found."

@@ -6,6 +6,16 @@ build {
     "source.azure-arm.gen1",
   ]
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The prepare step\""
+    }
+  }
+
   provisioner "shell" {
     name   = "The prepare step"
     script = "${path.root}/scripts/01-prepare.sh"
@@ -17,12 +27,32 @@ build {
     timeout          = "5m"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The cleanup step\""
+    }
+  }
+
   provisioner "shell" {
     name             = "The cleanup step"
     script           = "${path.root}/scripts/02-cleanup.sh"
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The generalize step\""
+    }
   }
 
   provisioner "shell" {
@@ -34,6 +64,16 @@ build {
     skip_clean        = true
     expect_disconnect = true
     timeout           = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = ""
+    }
   }
 
   post-processors {
@@ -53,8 +93,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["azure-arm.gen1"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen1 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen1-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen1 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen1-os.vhd"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"validate\""
+        VMOFFER_SOURCE        = "gen1"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -65,8 +108,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen1"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"sas\""
+        VMOFFER_SOURCE        = "gen1"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container

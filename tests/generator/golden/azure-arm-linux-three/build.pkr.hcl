@@ -8,6 +8,16 @@ build {
     "source.azure-arm.arm64",
   ]
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The prepare step\""
+    }
+  }
+
   provisioner "shell" {
     name   = "The prepare step"
     script = "${path.root}/scripts/01-prepare.sh"
@@ -19,12 +29,32 @@ build {
     timeout          = "5m"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The cleanup step\""
+    }
+  }
+
   provisioner "shell" {
     name             = "The cleanup step"
     script           = "${path.root}/scripts/02-cleanup.sh"
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The generalize step\""
+    }
   }
 
   provisioner "shell" {
@@ -36,6 +66,16 @@ build {
     skip_clean        = true
     expect_disconnect = true
     timeout           = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = ""
+    }
   }
 
   post-processors {
@@ -55,8 +95,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["azure-arm.gen2"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif --blob basic-1.2.3-gen2-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif --blob basic-1.2.3-gen2-os.vhd"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"validate\""
+        VMOFFER_SOURCE        = "gen2"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -67,8 +110,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"sas\""
+        VMOFFER_SOURCE        = "gen2"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -79,8 +125,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["azure-arm.gen1"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen1 --record --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif --blob basic-1.2.3-gen1-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen1 --record --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif --blob basic-1.2.3-gen1-os.vhd"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"validate\""
+        VMOFFER_SOURCE        = "gen1"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -91,8 +140,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen1"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"sas\""
+        VMOFFER_SOURCE        = "gen1"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -103,8 +155,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["azure-arm.arm64"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation arm64 --record --out \"$VMOFFER_OUT\"/report-arm64.json --out \"$VMOFFER_OUT\"/report-arm64.html --out \"$VMOFFER_OUT\"/report-arm64.xml --out \"$VMOFFER_OUT\"/report-arm64.sarif --blob basic-1.2.3-arm64-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation arm64 --record --out \"$VMOFFER_OUT\"/report-arm64.json --out \"$VMOFFER_OUT\"/report-arm64.html --out \"$VMOFFER_OUT\"/report-arm64.xml --out \"$VMOFFER_OUT\"/report-arm64.sarif --blob basic-1.2.3-arm64-os.vhd"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"validate\""
+        VMOFFER_SOURCE        = "arm64"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -115,8 +170,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.arm64"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-arm64.json basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-arm64.json basic-1.2.3-arm64-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"sas\""
+        VMOFFER_SOURCE        = "arm64"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container

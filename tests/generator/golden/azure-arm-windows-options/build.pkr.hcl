@@ -6,6 +6,16 @@ build {
     "source.azure-arm.gen2",
   ]
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The prepare step\""
+    }
+  }
+
   provisioner "powershell" {
     name   = "The prepare step"
     script = "${path.root}/scripts/01-prepare.ps1"
@@ -15,10 +25,30 @@ build {
     timeout = "5m"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The cleanup step\""
+    }
+  }
+
   provisioner "powershell" {
     name    = "The cleanup step"
     script  = "${path.root}/scripts/02-cleanup.ps1"
     timeout = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The generalize step\""
+    }
   }
 
   provisioner "powershell" {
@@ -27,6 +57,16 @@ build {
     skip_clean       = true
     valid_exit_codes = [0, 2300218]
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = ""
+    }
   }
 
   post-processors {
@@ -46,8 +86,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["azure-arm.gen2"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen2-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --generation gen2 --record --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif --blob basic-1.2.3-gen2-os.vhd"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"validate\""
+        VMOFFER_SOURCE        = "gen2"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container
@@ -58,8 +101,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["azure-arm.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE          = "${path.root}/note.sh"
+        VMOFFER_STEP          = "\"sas\""
+        VMOFFER_SOURCE        = "gen2"
         VMOFFER_SKU           = var.sku
         VMOFFER_OUT           = local.out
         VMOFFER_CONTAINER     = var.container

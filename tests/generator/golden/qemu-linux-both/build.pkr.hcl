@@ -7,6 +7,16 @@ build {
     "source.qemu.gen1",
   ]
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The prepare step\""
+    }
+  }
+
   provisioner "shell" {
     name   = "The prepare step"
     script = "${path.root}/scripts/01-prepare.sh"
@@ -18,12 +28,32 @@ build {
     timeout          = "5m"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The cleanup step\""
+    }
+  }
+
   provisioner "shell" {
     name             = "The cleanup step"
     script           = "${path.root}/scripts/02-cleanup.sh"
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The generalize step\""
+    }
   }
 
   provisioner "shell" {
@@ -35,6 +65,16 @@ build {
     skip_clean        = true
     expect_disconnect = true
     timeout           = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = ""
+    }
   }
 
   post-processors {
@@ -54,8 +94,11 @@ build {
     post-processor "shell-local" {
       name   = "finalize"
       only   = ["qemu.gen2"]
-      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"finalize\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -65,8 +108,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen2"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen2.json --out \"$VMOFFER_OUT\"/report-gen2.html --out \"$VMOFFER_OUT\"/report-gen2.xml --out \"$VMOFFER_OUT\"/report-gen2.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"validate\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -76,8 +122,11 @@ build {
     post-processor "shell-local" {
       name   = "upload"
       only   = ["qemu.gen2"]
-      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"upload\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -87,8 +136,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["qemu.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen2.json basic-1.2.3-gen2-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"sas\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -98,8 +150,11 @@ build {
     post-processor "shell-local" {
       name   = "finalize"
       only   = ["qemu.gen1"]
-      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"finalize\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -109,8 +164,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen1"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report-gen1.json --out \"$VMOFFER_OUT\"/report-gen1.html --out \"$VMOFFER_OUT\"/report-gen1.xml --out \"$VMOFFER_OUT\"/report-gen1.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"validate\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -120,8 +178,11 @@ build {
     post-processor "shell-local" {
       name   = "upload"
       only   = ["qemu.gen1"]
-      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"upload\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -131,8 +192,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["qemu.gen1"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas-gen1.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"sas\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container

@@ -6,6 +6,16 @@ build {
     "source.qemu.gen1",
   ]
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The prepare step\""
+    }
+  }
+
   provisioner "shell" {
     name   = "The prepare step"
     script = "${path.root}/scripts/01-prepare.sh"
@@ -17,12 +27,32 @@ build {
     timeout          = "5m"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The cleanup step\""
+    }
+  }
+
   provisioner "shell" {
     name             = "The cleanup step"
     script           = "${path.root}/scripts/02-cleanup.sh"
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The generalize step\""
+    }
   }
 
   provisioner "shell" {
@@ -34,6 +64,16 @@ build {
     skip_clean        = true
     expect_disconnect = true
     timeout           = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = ""
+    }
   }
 
   post-processors {
@@ -53,8 +93,11 @@ build {
     post-processor "shell-local" {
       name   = "finalize"
       only   = ["qemu.gen1"]
-      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer finalize \"$VMOFFER_SKU\" --generation gen1 --raw \"$VMOFFER_OUT\"/gen1/raw --out \"$VMOFFER_OUT\""]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"finalize\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -64,8 +107,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen1"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"validate\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -75,8 +121,11 @@ build {
     post-processor "shell-local" {
       name   = "upload"
       only   = ["qemu.gen1"]
-      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"upload\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -86,8 +135,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["qemu.gen1"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen1-os.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"sas\""
+        VMOFFER_SOURCE    = "gen1"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container

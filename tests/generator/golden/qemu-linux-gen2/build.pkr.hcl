@@ -6,12 +6,32 @@ build {
     "source.qemu.gen2",
   ]
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"first\""
+    }
+  }
+
   provisioner "shell" {
     name             = "first"
     script           = "${path.root}/scripts/01-own-first.sh"
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "1h"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The prepare step\""
+    }
   }
 
   provisioner "shell" {
@@ -23,6 +43,16 @@ build {
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"app\""
+    }
   }
 
   provisioner "shell" {
@@ -37,11 +67,31 @@ build {
     timeout          = "1h"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"config: upload\""
+    }
+  }
+
   provisioner "file" {
     name        = "config: upload"
     source      = "${path.root}/files/04-sku-yaml"
     destination = "/tmp/vmoffer-upload-04"
     timeout     = "1h"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"config: place\""
+    }
   }
 
   provisioner "shell" {
@@ -57,12 +107,32 @@ build {
     timeout          = "1h"
   }
 
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The cleanup step\""
+    }
+  }
+
   provisioner "shell" {
     name             = "The cleanup step"
     script           = "${path.root}/scripts/05-cleanup.sh"
     execute_command  = "sudo sh -c '. {{.EnvVarFile}} && exec {{.Path}}'"
     use_env_var_file = true
     timeout          = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = "\"The generalize step\""
+    }
   }
 
   provisioner "shell" {
@@ -74,6 +144,16 @@ build {
     skip_clean        = true
     expect_disconnect = true
     timeout           = "5m"
+  }
+
+  provisioner "shell-local" {
+    inline = ["sh \"$VMOFFER_NOTE\""]
+    env = {
+      VMOFFER_NOTE   = "${path.root}/note.sh"
+      VMOFFER_OUT    = local.out
+      VMOFFER_SOURCE = source.name
+      VMOFFER_STEP   = ""
+    }
   }
 
   post-processors {
@@ -93,8 +173,11 @@ build {
     post-processor "shell-local" {
       name   = "finalize"
       only   = ["qemu.gen2"]
-      inline = ["vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer finalize \"$VMOFFER_SKU\" --generation gen2 --raw \"$VMOFFER_OUT\"/gen2/raw --out \"$VMOFFER_OUT\""]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"finalize\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -104,8 +187,11 @@ build {
     post-processor "shell-local" {
       name   = "validate"
       only   = ["qemu.gen2"]
-      inline = ["vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
+      inline = ["sh \"$VMOFFER_NOTE\" vmoffer validate --sku \"$VMOFFER_SKU\" --out \"$VMOFFER_OUT\"/report.json --out \"$VMOFFER_OUT\"/report.html --out \"$VMOFFER_OUT\"/report.xml --out \"$VMOFFER_OUT\"/report.sarif \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"validate\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -115,8 +201,11 @@ build {
     post-processor "shell-local" {
       name   = "upload"
       only   = ["qemu.gen2"]
-      inline = var.publish ? ["vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer upload --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" \"$VMOFFER_OUT\"/basic-1.2.3-gen2-os.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-0.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-1.vhd \"$VMOFFER_OUT\"/basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"upload\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
@@ -126,8 +215,11 @@ build {
     post-processor "shell-local" {
       name   = "sas"
       only   = ["qemu.gen2"]
-      inline = var.publish ? ["vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd basic-1.2.3-gen2-data-0.vhd basic-1.2.3-gen2-data-1.vhd basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
+      inline = var.publish ? ["sh \"$VMOFFER_NOTE\" vmoffer sas make --sku \"$VMOFFER_SKU\" --container \"$VMOFFER_CONTAINER\" --quiet --out \"$VMOFFER_OUT\"/sas.json basic-1.2.3-gen2-os.vhd basic-1.2.3-gen2-data-0.vhd basic-1.2.3-gen2-data-1.vhd basic-1.2.3-gen2-data-2.vhd"] : ["echo 'not published, as asked'"]
       env = {
+        VMOFFER_NOTE      = "${path.root}/note.sh"
+        VMOFFER_STEP      = "\"sas\""
+        VMOFFER_SOURCE    = "gen2"
         VMOFFER_SKU       = var.sku
         VMOFFER_OUT       = local.out
         VMOFFER_CONTAINER = var.container
