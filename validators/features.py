@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
+from validators import fat
 from validators.blocks import Blocks
 from validators.guest import Undecidable
 
@@ -59,7 +60,7 @@ def unread(kind: str, head: bytes) -> tuple[list[Patch], bool]:
         known = struct.pack(">II", incompat & XFS_READ, 0)
         found = head[XFS_INCOMPAT : XFS_INCOMPAT + 8]
         return [(XFS_INCOMPAT, found, known)] if known != found else [], False
-    return [], False
+    return (fat.wider(head) if kind == "fat" else []), False
 
 
 def _copies(head: bytes) -> list[int]:
