@@ -52,7 +52,8 @@ class Inodes:
         return held[:size]
 
     def _inode(self, number: int) -> bytes:
-        if number < 1 or not self._inodes_per_group or self._descriptor < 32 or self._size < OLD_INODE:
+        sound = 32 <= self._descriptor <= self._block and self._size >= OLD_INODE
+        if number < 1 or not self._inodes_per_group or not sound:
             raise Undecidable(f"inode {number} was not found")
         group, index = divmod(number - 1, self._inodes_per_group)
         entry = self._read(self._table_at(group), self._descriptor)

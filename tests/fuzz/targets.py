@@ -60,6 +60,7 @@ from validators.disk import open_disk
 from validators.footer import NotAFooter, checksum, make_footer, parse_footer
 from validators.formats import announced
 from validators.guest import Undecidable, walk
+from validators.inodes import Inodes
 from validators.linux import boot, fstab, rpmdb, signature, sshd
 from validators.linux.initramfs import names
 from validators.outcome import Outcome
@@ -324,6 +325,24 @@ def _physical_volume() -> bytes:
         return path.read_bytes()[: lvm_images.AREA + 4096]
 
 
+def _inline_ext() -> bytes:
+    """The beginning of an ext4 file system whose inode 12 holds its file."""
+    head = bytearray(16384)
+    struct.pack_into("<IIIIII", head, 1024, 64, 16, 0, 0, 0, 1)
+    struct.pack_into("<IIIII", head, 1024 + 0x18, 0, 0, 8192, 8192, 32)
+    struct.pack_into("<H", head, 1024 + 0x58, 256)
+    struct.pack_into("<III", head, 1024 + 0x5C, 0, 0x8000 | 0x40, 1)
+    struct.pack_into("<I", head, 2048 + 8, 4)
+    inode = 4096 + 11 * 256
+    struct.pack_into("<I", head, inode + 4, 70)
+    struct.pack_into("<I", head, inode + 0x20, 0x10000000)
+    struct.pack_into("<HHI", head, inode + 128, 32, 0, 0)
+    struct.pack_into("<IBBHIII", head, inode + 160, 0xEA020000, 4, 7, 60, 0, 10, 0)
+    head[inode + 180 : inode + 184] = b"data"
+    head[inode + 224 : inode + 234] = b"0123456789"
+    return bytes(head)
+
+
 def _lvm_repaired(data: bytes, random: Random) -> bytes:
     """Mostly with checksums that fit, so that what comes behind them is reached."""
     at = lvm_images.AREA
@@ -446,6 +465,7 @@ def targets(*, with_images: bool = True) -> list[Target]:
                _lvm_repaired, 2),
         _rpm_log(),
         *(_rpm(file) for file in ("rhel9.rpmdb.sqlite.gz", "sles15.Packages.db.gz", "rhel7.Packages.gz")),
+        Target("inodes", [_inline_ext()], lambda data: Inodes(Bytes(data), 0).inline(12), (Undecidable,), None, 2),
         Target("fstab", [str(clean["/etc/fstab"]).encode() + b"/swap none swap sw 0 0\n"], _text(fstab.parse)),
         Target("hive", list(hives().values()), _hive, (Undecidable,), _hive_repaired, 2),
         Target("png", [PNG], png.measured, ()),
@@ -477,14 +497,41 @@ def targets(*, with_images: bool = True) -> list[Target]:
 def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
     network = "network:\n ethernets:\n  eth0:\n   dhcp4: true\n"
     keyfile = "[connection]\ntype=ethernet\ninterface-name=eth0\n[ipv4]\nmethod=auto\n"
+    for_card = "[Match]\nName=eth* \\\n en*\nType=ether\n[Network]\nDHCP=yes\nAddress=10.0.0.4/24\n"
+    script = (
+        "load_env -f $prefix/a.cfg x\nif [ -s /b -o $grub_platform = efi ]; then set y='1 2'; else y=3; fi\n"
+    )
+    script += "function f { search --set=root x; }\nf; submenu a --id b { menuentry c { linux /k $x ${y} z; initrd /i } }\n"
     return [
         ("/etc/ssh/sshd_config", clean["/etc/ssh/sshd_config"], _ids("LNX-SSH")),
         ("/boot/grub/grub.cfg", clean["/boot/grub/grub.cfg"], _ids("LNX-KERN", "LNX-SSH-005", "DSK-FS")),
+        ("/boot/grub2/grub.cfg", script, _ids("LNX-KERN", "LNX-PROV")),
+        ("/etc/systemd/network/10-card.network", for_card, _ids("LNX-NET")),
+        (
+            "/etc/systemd/network/10-card.link",
+            "[Match]\nDriver=hv_*\n[Link]\nName=lan0\nNamePolicy=mac\n",
+            _ids("LNX-NET"),
+        ),
+        (
+            "/etc/cloud/ds-identify.cfg",
+            "datasource: Azure\npolicy: search,found=first\n",
+            _ids("LNX-PROV", "LNX-NET"),
+        ),
+        (
+            "/etc/cloud/cloud.cfg.d/99.cfg",
+            f"{network}datasource_list: [ NoCloud, Azure ]\n",
+            _ids("LNX-PROV", "LNX-NET"),
+        ),
+        ("/etc/systemd/system/a.swap", "[Swap]\nWhat=/dev/disk/by-label/a\\x20b\n", _ids("LNX-SWAP")),
         ("/etc/fstab", clean["/etc/fstab"], _ids("LNX-SWAP", "DSK-FS", "DSK-PART")),
         ("/etc/waagent.conf", clean["/etc/waagent.conf"], _ids("LNX-AGENT", "LNX-SWAP", "LNX-PROV")),
         ("/etc/cloud/cloud.cfg", clean["/etc/cloud/cloud.cfg"], _ids("LNX-PROV", "LNX-SWAP", "LNX-CRED")),
         ("/etc/netplan/50.yaml", network, _ids("LNX-NET")),
-        ("/etc/network/interfaces", clean["/etc/network/interfaces"], _ids("LNX-NET")),
+        (
+            "/etc/network/interfaces",
+            f"{clean['/etc/network/interfaces']}auto /eth*=a\niface a \\\n inet dhcp\nsource interfaces\n",
+            _ids("LNX-NET"),
+        ),
         ("/etc/NetworkManager/system-connections/a.nmconnection", keyfile, _ids("LNX-NET")),
         (
             "/etc/sysconfig/network-scripts/ifcfg-eth0",
