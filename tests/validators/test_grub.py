@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from images import VERSION, Content_, MemoryVolume, decide, os_disk
+from images import VERSION, Content_, MemoryVolume, decide, grub_cfg, os_disk
 
 from validators.linux import boot, grub
 from validators.linux.grubscript import parse
@@ -131,6 +131,19 @@ def test_grubenv_on_the_esp_is_read() -> None:
         **ENTRY,
     }
     assert default(files).arguments == ("root=UUID=3",)
+
+
+def test_a_configuration_on_the_esp_that_leads_to_the_one_in_boot_adds_nothing() -> None:
+    stub = "search.fs_uuid 1234 root\nset prefix=($root)'/boot/grub'\nconfigfile $prefix/grub.cfg\n"
+    files = {"/boot/grub/grub.cfg": grub_cfg(), "/boot/efi/EFI/debian/grub.cfg": stub}
+    tree = Tree({"/": MemoryVolume(files)})
+    assert {entry.where.partition(":")[0] for entry in boot.entries(tree)} == {"/boot/grub/grub.cfg"}
+    elsewhere = Tree({"/": MemoryVolume({**files, "/boot/other.cfg": grub_cfg(), **_stub(stub)})})
+    assert len(boot.defaults(elsewhere)) == 2
+
+
+def _stub(stub: str) -> dict[str, str]:
+    return {"/boot/efi/EFI/debian/grub.cfg": stub.replace("/grub.cfg", "/../other.cfg")}
 
 
 def menu(script: str, files: dict[str, str] | None = None) -> grub.Menu:

@@ -58,7 +58,7 @@ def _entries(hashable: Hashable) -> tuple[Entry, ...]:
         content = text(guest, file, 4 << 20)
         if content is None:
             continue
-        menu = grub_menu.Menu(content, file, environment, lambda path: _of_grub(guest, path))
+        menu = grub_menu.Menu(content, file, environment, lambda path: _of_grub(guest, path), GRUB_FILES)
         if beside is None and re.search(r"^\s*blscfg\b", content, re.MULTILINE):
             beside = menu
         found += _with_default(_from(menu), menu.default)

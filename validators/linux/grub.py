@@ -75,7 +75,12 @@ class Menu:
     """One configuration, run once. `entries` are in their order; `state` is what was set at its end."""
 
     def __init__(
-        self, content: str, file: str, environment: dict[str, str], read: Reader | None = None
+        self,
+        content: str,
+        file: str,
+        environment: dict[str, str],
+        read: Reader | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         prefix = file.rpartition("/")[0]
         # One boot only: what a pending `next_entry` asks for is not what boots when nobody touches the menu.
@@ -84,8 +89,8 @@ class Menu:
         self.entries: list[Found] = []
         self._environment, self._read, self._file = given, read, file
         self._functions: dict[str, tuple[Node, ...]] = {}
-        self._left = COMMANDS
-        self._files = [file]
+        self._left, self._deep = COMMANDS, 0
+        self._files = [file, *others]  # never read again: the one on the ESP reads the one in /boot
         items: list[_Item] = []
         self._run(parse(content), self.state, items)
         self._list(items, self.state, "")
@@ -253,13 +258,15 @@ class Menu:
         return True
 
     def _source(self, words: Sequence[str], state: State, items: list[_Item]) -> bool | None:
-        if not words or words[0] in self._files or len(self._files) > FILES_DEEP:
+        bare = re.sub(r"^\([^)]*\)", "", words[0]) if words else ""
+        if not bare or {bare, f"/boot{bare}"} & set(self._files) or self._deep >= FILES_DEEP:
             return None
         content = self._content(words[0])
         if content is None:
             state.missed.append(words[0])
             return None
-        self._files.append(words[0])
+        self._files.append(bare)
+        self._deep += 1
         return self._run(parse(content), state, items)
 
     def _content(self, path: str) -> str | None:
