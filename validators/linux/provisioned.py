@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from validators.guest import Guest
-from validators.linux import agent, cloudinit, release, sshd
+from validators.guest import Guest, Undecidable
+from validators.linux import agent, provisioning, release, sshd
 
 KEYWORD = "ClientAliveInterval"
 SETTING = "OS.SshClientAliveInterval"
@@ -18,12 +18,14 @@ MAIN = "/etc/ssh/sshd_config"
 
 
 def by_agent(guest: Guest) -> bool:
-    """Whether the agent provisions, and not cloud-init: as its `Provisioning.Agent` says."""
+    """Whether the agent provisions, not cloud-init; if that cannot be told, the image is taken as it is."""
     found = agent.settings(guest)
-    if found is None or not agent.started_by(guest):
+    if found is None:
         return False
-    chosen = found[1].get("Provisioning.Agent", "auto").casefold()
-    return chosen == "waagent" or (chosen == "auto" and not cloudinit.starts(guest))
+    try:
+        return provisioning.provisioner(guest, *found).by == "agent"
+    except Undecidable:
+        return False
 
 
 def alive_interval(guest: Guest) -> tuple[str, str] | None:

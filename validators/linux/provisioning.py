@@ -38,7 +38,7 @@ def provisioner(guest: Guest, path: str, settings: dict[str, str]) -> Provisione
         if failing:
             return Provisioner("", f"{given}, but {failing}", where or path)
         return Provisioner("cloud-init", given, path)
-    if not systemd.started_by(guest, *agent.UNITS):
+    if not agent.started_by(guest):
         return Provisioner(
             "", f"the agent would provision, but nothing starts {' or '.join(agent.UNITS)}", path
         )
