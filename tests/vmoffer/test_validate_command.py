@@ -170,3 +170,24 @@ def test_rules_as_json_count_the_catalogue(capsys: pytest.CaptureFixture[str]) -
     assert len(json.loads(capsys.readouterr().out)) == len(catalogue.rules())
     assert run(["rules", "DSK-FMT-001", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["implemented"] is True
+
+
+def test_one_open_rule_is_open_in_every_format_of_one_call(
+    blank: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A real disk that nothing is recognised on: DSK-OS-002 stays undecided, and everything else is met."""
+    files = {suffix: blank.with_suffix(suffix) for suffix in (".txt", ".json", ".xml", ".sarif", ".html")}
+    out = [argument for file in files.values() for argument in ("--out", str(file))]
+    assert run(["validate", str(blank), *out]) == 0
+    said = {suffix: file.read_text("utf-8") for suffix, file in files.items()}
+    assert capsys.readouterr().out == said[".txt"]
+    assert "OPEN (strict)" in said[".txt"] and "PASS" not in said[".txt"]
+    document = json.loads(said[".json"])
+    assert (document["verdict"], document["undecided"]) == ("open", ["DSK-OS-002"])
+    assert 'name="verdict" value="open"' in said[".xml"] and 'message="open: ' in said[".xml"]
+    [run_] = json.loads(said[".sarif"])["runs"]
+    assert run_["properties"]["verdict"] == "open"
+    assert ("DSK-OS-002", "open") in [(one["ruleId"], one["kind"]) for one in run_["results"]]
+    assert '<header class="open">' in said[".html"] and "<title>OPEN: " in said[".html"]
+    assert run(["validate", str(blank), *out, "--require-decided"]) == 1
+    assert "<error" in files[".xml"].read_text("utf-8")
