@@ -32,9 +32,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "validators"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "provisioners"))
 
 import lvm_images
+import test_windows_hive_logs as hive_logs
 from images import (
     GRUB_CFG,
     MIB,
+    Content_,
     MemoryVolume,
     cpio,
     debian,
@@ -47,7 +49,7 @@ from images import (
 )
 from rule_cases import program
 from scratch import COMMON, LIKE
-from windows_hive import checked
+from windows_hive import checked, hive
 from windows_images import BCD, CONFIG, FILES, hives, windows_disk
 
 from generator import hcl_blocks, imported_text, packer_template, png
@@ -61,7 +63,7 @@ from validators.footer import NotAFooter, checksum, make_footer, parse_footer
 from validators.formats import announced
 from validators.guest import Undecidable, walk
 from validators.inodes import Inodes
-from validators.linux import boot, fstab, rpmdb, signature, sshd
+from validators.linux import boot, firewalld, fstab, rpmdb, signature, sshd
 from validators.linux.initramfs import names
 from validators.outcome import Outcome
 from validators.partitions import read_table
@@ -252,6 +254,33 @@ def _windows(path: str, ids: Sequence[str]) -> Run:
         _judge(windows_disk(**{where: {path: data}}), ids)  # type: ignore[arg-type]
 
     return run
+
+
+ZONE = b"""<zone target='x'><service name='ssh'/><port port='1-9' protocol='tcp'/>
+<rule priority='1'><accept/></rule></zone>"""
+
+
+def _zone(data: bytes) -> None:
+    """A zone of firewalld, and a port that is asked for."""
+    files: dict[str, Content_] = {"/etc/firewalld/zones/public.xml": data}
+    firewalld.lets_in(Tree({"/": MemoryVolume(files)}), 22, "tcp")
+
+
+class _Logs:
+    """A hive that was not written to its end, and what may lie beside it."""
+
+    def __init__(self) -> None:
+        before, after = hive({"a": {"b": 1}}), hive({"a": {"b": 2}, "c": {"d": "x" * 300}})
+        pages = hive_logs.changes(before, after, 4096)
+        self.dirty = hive_logs.dirty(before)
+        self.old = hive_logs.old_log(before, after)
+        self.new = hive_logs.new_log(after, hive_logs.entry(pages, 7, len(after) - 4096))
+
+    def opened(self, data: bytes) -> None:
+        hive_logs.seen(hive_logs.opened(self.dirty, data))
+
+
+LOGS = _Logs()
 
 
 def _hive(data: bytes) -> None:
@@ -467,6 +496,8 @@ def targets(*, with_images: bool = True) -> list[Target]:
         *(_rpm(file) for file in ("rhel9.rpmdb.sqlite.gz", "sles15.Packages.db.gz", "rhel7.Packages.gz")),
         Target("inodes", [_inline_ext()], lambda data: Inodes(Bytes(data), 0).inline(12), (Undecidable,), None, 2),
         Target("fstab", [str(clean["/etc/fstab"]).encode() + b"/swap none swap sw 0 0\n"], _text(fstab.parse)),
+        Target("firewalld", [ZONE], _zone, (Undecidable,)),
+        Target("hive log", [LOGS.old, LOGS.new], LOGS.opened, (Undecidable,), None, 2),
         Target("hive", list(hives().values()), _hive, (Undecidable,), _hive_repaired, 2),
         Target("png", [PNG], png.measured, ()),
         Target("template", [path.read_bytes() for path in TEMPLATES.rglob("*.pkr.hcl")], _text(_template),
@@ -503,7 +534,17 @@ def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
     )
     script += "function f { search --set=root x; }\nf; submenu a --id b { menuentry c { linux /k $x ${y} z; initrd /i } }\n"
     return [
-        ("/etc/ssh/sshd_config", clean["/etc/ssh/sshd_config"], _ids("LNX-SSH")),
+        ("/etc/ssh/sshd_config", clean["/etc/ssh/sshd_config"], _ids("LNX-SSH", "LNX-CRED")),
+        (
+            "/etc/sudoers",
+            "Defaults:a,%b env_reset, \\\n !targetpw,rootpw # x\n@include x\n",
+            _ids("LNX-SUDO"),
+        ),
+        (
+            "/usr/lib/systemd/system/ssh.service",
+            "[Unit]\nConditionPathExists=!/x\n[Service]\nExecStart=/a b\n",
+            _ids("LNX-SSH", "LNX-AGENT"),
+        ),
         ("/boot/grub/grub.cfg", clean["/boot/grub/grub.cfg"], _ids("LNX-KERN", "LNX-SSH-005", "DSK-FS")),
         ("/boot/grub2/grub.cfg", script, _ids("LNX-KERN", "LNX-PROV")),
         ("/etc/systemd/network/10-card.network", for_card, _ids("LNX-NET")),
