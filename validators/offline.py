@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from validators import features
+from validators import features, xfslog
 from validators.blocks import Blocks, Converted, PlainFile
 from validators.filesystems import HEAD_BYTES
 from validators.guest import Kind, Stat, Undecidable
@@ -68,7 +68,10 @@ def open_volume(
     title = f"{partition.title} ({kind})"
     whole, start = (inner, 0) if inner else (blocks, partition.start)
     try:
-        patches, inline = features.unread(kind, whole.read(start, HEAD_BYTES))
+        head = whole.read(start, HEAD_BYTES)
+        patches, inline = features.unread(kind, head)
+        if kind == "xfs" and not xfslog.is_clean(whole, start, head):
+            raise Undecidable("it was not unmounted, and its log holds changes")
     except Undecidable as reason:
         raise Undecidable(f"{title} is not read: {reason}") from None
     if patches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import random
 import re
 import struct
@@ -218,6 +219,40 @@ def test_xfs_is_read_as_xfs_db_reads_it(features: str, tree: Path, tmp_path: Pat
     assert {name: ours[name] for name in names} == theirs
     assert ours["/s70000"] == (tree / "s70000").read_bytes()
     assert len(ours) == len(SIZES) + 100 + 6
+
+
+def test_a_log_of_xfs_with_changes_is_undecidable(tree: Path, tmp_path: Path) -> None:
+    """As xfs_logprint sees it: after mkfs, while it is mounted, read-only, and unmounted."""
+    need("mount", "umount", "xfs_logprint")
+    image, point = tmp_path / "image", tmp_path / "mounted"
+    xfs(image, tree, "")
+    states = {"new": tmp_path / "new"}
+    run("cp", "--sparse=always", image, states["new"])
+    point.mkdir()
+    if subprocess.run(["mount", "-o", "loop", image, point], capture_output=True, check=False).returncode:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        for number in range(200):
+            (point / f"more-{number}").write_text("x")
+        os.sync()
+        for state, options in (("written", ""), ("read-only", "remount,ro")):
+            if options:
+                run("mount", "-o", options, point)
+            states[state] = tmp_path / state
+            run("cp", "--sparse=always", image, states[state])
+    finally:
+        run("umount", point)
+    states["unmounted"] = image
+    for state, path in states.items():
+        said = subprocess.run(
+            ["xfs_logprint", "-t", path], capture_output=True, text=True, check=False
+        ).stdout
+        assert ("<CLEAN>" in said) is (state != "written"), said
+        if state == "written":
+            with pytest.raises(Undecidable, match="its log holds changes"):
+                opened(path)
+        else:
+            assert content(opened(path))["/s70000"] == (tree / "s70000").read_bytes()
 
 
 @pytest.mark.parametrize(
