@@ -178,7 +178,7 @@ writable() {
     esac
     vm_file=$ROOT$vm_place
     [ ! -e "$vm_file" ] || [ -f "$vm_file" ] || fail "$1 is not a regular file"
-    mkdir -p -- "${vm_file%/*}" || fail "cannot make the folder of $1"
+    mkdir -p -- "${vm_file%/*}/" || fail "cannot make the folder of $1"
     for vm_old in "${vm_file%/*}"/.vmoffer-??????????; do
         [ ! -f "$vm_old" ] || rm -f -- "$vm_old"
     done
@@ -314,7 +314,7 @@ link() {
     if ! is_link "$1" || [ "$(target "$1")" != "$2" ]; then
         walk "$1" keep
         vm_file=$ROOT$vm_place
-        mkdir -p -- "${vm_file%/*}" || fail "cannot make the folder of $1"
+        mkdir -p -- "${vm_file%/*}/" || fail "cannot make the folder of $1"
         # ln makes the name or fails; it follows nothing.
         vm_temp=$(mktemp -u "${vm_file%/*}/.vmoffer-XXXXXXXXXX")
         ln -sT -- "$2" "$vm_temp" || fail "cannot link $1"

@@ -484,3 +484,20 @@ def test_every_shell_does_the_same(tmp_path: Path, shell: tuple[str, ...]) -> No
             for path in root.rglob("*")
         })  # fmt: skip
     assert trees[0] == trees[1]
+
+
+def test_file_at_the_top_of_a_live_guest_has_a_folder(tmp_path: Path) -> None:
+    """Without a ROOT the folder of /x is the empty string and a slash."""
+    text = planned("selinux").text
+    library = text[: text.index("\nif from_file")]
+    commands = """
+mkdir() { echo "mkdir $*"; }
+mktemp() { echo /nowhere/x; }
+writable /vmoffer-journal
+"""
+    head, tail = library.split("\numask 022", 1)
+    done = subprocess.run(
+        ["sh", "-c", f"{head}\nid() {{ echo 0; }}\numask 022{tail}{commands}"],
+        env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == "mkdir -p -- /\n"
