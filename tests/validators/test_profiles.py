@@ -53,7 +53,7 @@ ROWS: list[tuple[str, Mapping[str, Content_], Mapping[str, Any], str]] = [
     ("LNX-KERN-001", line("console"), {}, "fail fail fail fail fail"),
     ("LNX-KERN-002", line("earlyprintk"), {}, "warn skip fail skip fail"),
     ("LNX-KERN-003", line("rootdelay"), {}, "warn skip warn skip fail"),
-    ("LNX-SUDO-001", {"/etc/sudoers": "Defaults targetpw\n"}, {}, "skip fail skip skip skip"),
+    ("LNX-SUDO-001", {"/etc/sudoers": "Defaults targetpw\n"}, {}, "skip fail fail skip skip"),
     ("LNX-SSL-001", installed("openssl", "0.9.7-1"), {}, "fail fail skip fail warn"),
     ("LNX-SSL-001", installed("openssl", "0.9.8-1"), {}, "pass fail skip fail warn"),
     ("LNX-SSL-001", installed("openssl", "1.0.1-1"), {}, "pass fail skip fail pass"),
