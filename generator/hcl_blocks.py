@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from generator.errors import Unusable
 if TYPE_CHECKING:
     from lark import Token, Tree
 
+HEREDOC = re.compile(r"<<-?([^\s\"'<>]+)\s*$")
 MAX_BYTES = 1 << 20  # a template is some pages of text
 
 
@@ -50,6 +52,11 @@ class Block:
 
 def read(path: Path) -> Block:
     """The blocks of a file. Raises Unusable, with the line, for what is no HCL2."""
+    return parse(decoded(path), path)
+
+
+def decoded(path: Path) -> str:
+    """The text of a template. Raises Unusable for a file that is none."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -61,7 +68,7 @@ def read(path: Path) -> Block:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise Unusable("no UTF-8 text", where=f"{path}:{line}") from None
-    return parse(text.replace("\r\n", "\n"), path)
+    return text.replace("\r\n", "\n")
 
 
 def parse(text: str, path: Path) -> Block:
@@ -70,7 +77,11 @@ def parse(text: str, path: Path) -> Block:
     from lark.exceptions import LarkError, UnexpectedInput
 
     try:
-        tree = parses_to_tree(text)
+        try:
+            tree = parses_to_tree(text)
+        except UnexpectedInput:  # python-hcl2 loses its way in "${f("$${x")}"
+            text = _plainer(text)
+            tree = parses_to_tree(text)
         return _block("", (), path, 1, tree.children[0], text)
     except UnexpectedInput as error:
         lines = text.count("\n") + 1
@@ -84,6 +95,20 @@ def parse(text: str, path: Path) -> Block:
         raise Unusable(what, where=f"{path}:{line}", hint=hint) from None
     except (LarkError, RecursionError) as error:
         raise Unusable(f"this is no HCL2 that can be read: {type(error).__name__}", where=str(path)) from None
+
+
+def _plainer(text: str) -> str:
+    """`$${` as another escape of the same text, but for heredocs, which have no other."""
+    result, until = [], None
+    for line in text.split("\n"):
+        if until is None:
+            line = line.replace("$${", "\\u0024{").replace("%%{", "\\u0025{")
+            if found := HEREDOC.search(line):
+                until = found[1]
+        elif line.strip() == until:
+            until = None
+        result.append(line)
+    return "\n".join(result)
 
 
 def _block(kind: str, labels: tuple[str, ...], file: Path, line: int, body: Any, text: str) -> Block:

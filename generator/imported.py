@@ -49,12 +49,15 @@ class Import:
     template: Template
     data: dict[str, Any] = field(default_factory=dict)
     left: list[Left] = field(default_factory=list)
+    taken: set[tuple[str, int, str]] = field(default_factory=set)
+    listed: set[tuple[str, int]] = field(default_factory=set)
 
     def value(self, block: Block, attribute: Attribute, todo: str) -> Any:
         """The attribute's value, or None and a line about it."""
         value = self.template.scope.value(attribute)
         unknown = first_unknown(value)
         if unknown is None:
+            self.take(block, attribute.line, attribute.name)
             return value
         self.leave(block, attribute.line, attribute.name, f"not copied ({unknown.why}); {todo}")
         return None
@@ -62,6 +65,11 @@ class Import:
     def leave(self, block: Block, line: int, what: str, todo: str) -> None:
         """Note what is not carried over."""
         self.left.append(Left(block.file.name, line, what, todo))
+        self.listed.add((block.file.name, line))
+
+    def take(self, block: Block, line: int, what: str) -> None:
+        """Note what is carried over: an attribute, or a block by its kind."""
+        self.taken.add((block.file.name, line, what))
 
     def put(self, path: str, value: Any) -> None:
         """Set a field, named with dots."""
@@ -260,6 +268,11 @@ def missing(data: dict[str, Any]) -> Iterable[str]:
     """What no definition can do without, and the template did not say."""
     if not data.get("base", {}).get("azure-arm"):
         yield "base: the image to start from (image_publisher … or shared_image_gallery)"
+
+
+def covered(name: str) -> bool:
+    """Whether vmoffer does by itself what an option of the builder asks for."""
+    return name in _table()["covered"]
 
 
 @cache

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from generator.hcl_blocks import Block
+from generator.hcl_blocks import MAX_BYTES, Block
 from generator.hcl_values import SECRET_NAME, first_unknown
 from generator.imported import Import
+from generator.own_step import LONGEST, seconds
 
 # vmoffer generalizes by itself, as its last step; twice would end the build.
 GENERALIZES = re.compile(r"(?i)waagent.*deprovision|sysprep(\.exe)?\b|ImageState|IMAGE_STATE_GENERALIZE")
 SKIPPED = {
     "breakpoint": None,
     "windows-update": "vmoffer installs updates by itself (see docs/steps.md)",
-    "windows-restart": "no step restarts the guest; see that what follows works without",
     "windows-shell": "write its lines as PowerShell into a step",
     "shell-local": "runs on your machine: run it before vmoffer build",
 }
@@ -36,13 +36,34 @@ TELLING = {
 
 def steps(found: Import, source: str, definition_folder: Path) -> list[dict[str, Any]]:
     """The steps, in order, with paths from the definition's folder; what is none is left in `found`."""
-    made = []
+    made: list[dict[str, Any]] = []
+    done = False
     for build in found.template.of("build"):
         if not _builds(found, build, source):
+            found.leave(build, build.line, "build", "it builds another source")
             continue
+        if done:
+            todo = "another image of the same source: import a copy of the template that has this build only"
+            found.leave(build, build.line, "build", todo)
+            continue
+        done = True
+        found.take(build, build.line, "build")
         for block in build.blocks:
-            if block.kind == "provisioner" and block.labels and _applies(found, block, source):
-                made += list(_steps(found, block, definition_folder))
+            if block.kind == "provisioner" and block.labels and not _applies(found, block, source):
+                found.leave(
+                    block, block.line, " ".join([block.kind, *block.labels]), "it is for another source"
+                )
+            elif block.kind == "provisioner" and block.labels:
+                step = list(_steps(found, block, definition_folder))
+                made += step
+                if step:
+                    found.take(block, block.line, "provisioner")
+                else:
+                    name = f"provisioner {block.labels[0]}"
+                    if (block.file.name, block.line) not in found.listed:
+                        found.leave(block, block.line, name, "left out as a whole")
+            elif block.kind == "source" and block.labels == (f"azure-arm.{source}",):
+                found.take(block, block.line, "source")
             elif block.kind == "post-processor" or block.kind == "post-processors":
                 name = " ".join([block.kind, *block.labels])
                 if block.labels != ("manifest",):
@@ -59,14 +80,18 @@ def _builds(found: Import, build: Block, source: str) -> bool:
         return True
     attribute = build.attributes.get("sources")
     value = found.value(build, attribute, "taken as if this source were in it") if attribute else []
-    return value is None or f"azure-arm.{source}" in [one.removeprefix("source.") for one in _texts(value)]
+    return value is None or f"azure-arm.{source}" in [
+        one.removeprefix("source.").removeprefix("sources.") for one in _texts(value)
+    ]
 
 
 def _applies(found: Import, block: Block, source: str) -> bool:
     """Whether a provisioner runs for the source, by its `only` and `except`."""
     names = {f"azure-arm.{source}", source}
     only, without = (
-        set(_texts(found.template.scope.value(block.attributes[key]))) if key in block.attributes else set()
+        set(_texts(found.value(block, block.attributes[key], "see to it yourself")))
+        if key in block.attributes
+        else set()
         for key in ("only", "except")
     )
     return (not only or bool(names & only)) and not names & without
@@ -78,10 +103,16 @@ def _texts(value: Any) -> list[str]:
 
 def _steps(found: Import, block: Block, folder: Path) -> Iterator[dict[str, Any]]:
     kind = block.labels[0]
-    if kind == "file":
-        yield from _upload(found, block, folder)
-    elif kind in RUNS:
-        yield from _scripts(found, block, folder)
+    if kind == "windows-restart":
+        yield {
+            "restart": {},
+            **_timeout(found, block, "restart_timeout"),
+            **_timeout(found, block, "timeout"),
+        }
+    elif kind in ("file", *RUNS):
+        makes = _upload if kind == "file" else _scripts
+        common = _timeout(found, block, "timeout")
+        yield from ({**one, **common} for one in makes(found, block, folder))
     elif todo := SKIPPED.get(kind, f"no step is made of {kind}; do the same in a script"):
         found.leave(block, block.line, f"provisioner {kind}", todo)
 
@@ -92,13 +123,13 @@ def _scripts(found: Import, block: Block, folder: Path) -> Iterator[dict[str, An
     if env is None:
         return
     given = block.attributes.get("name")
-    title = found.template.scope.value(given) if given else None
+    title = found.value(block, given, "the step has a name of its place") if given else None
     name = title if isinstance(title, str) and not first_unknown(title) else _place(block)
     common = {"env": env} if env else {}
     lines = _lines(found, block)
     made: list[dict[str, Any]] = [{"name": name, "inline": lines, **common}] if lines else []
     for path in _paths(found, block):
-        if there := _file(found, block, path, folder):
+        if (there := _file(found, block, path, folder)) and _keeps(found, block, path, folder / there):
             made.append({"name": f"{name}: {Path(path).name}", "script": there, **common})
     for option, todo in TELLING.items():
         attribute = block.attributes.get(option)
@@ -107,6 +138,39 @@ def _scripts(found: Import, block: Block, folder: Path) -> Iterator[dict[str, An
     for inner in block.blocks:
         found.leave(inner, inner.line, f"{kind}: {inner.kind}", TELLING["override"])
     yield from made
+
+
+def _timeout(found: Import, block: Block, name: str) -> dict[str, str]:
+    """A duration of the block as the step's, if it is one that a step takes."""
+    attribute = block.attributes.get(name)
+    value = found.value(block, attribute, "write timeout yourself") if attribute else None
+    if value is None:
+        return {}
+    try:
+        if isinstance(value, str) and 1 <= seconds(value) <= LONGEST:
+            return {"timeout": value}
+    except ValueError:
+        pass
+    assert attribute is not None
+    found.leave(block, attribute.line, name, "no duration from 1s to 24h: write timeout yourself")
+    return {}
+
+
+def _keeps(found: Import, block: Block, name: str, path: Path) -> bool:
+    """Whether a script leaves the generalizing to vmoffer; one that does not is left out, and listed."""
+    try:
+        text = path.read_bytes()[:MAX_BYTES].decode("utf-8", errors="replace") if path.is_file() else ""
+    except OSError:
+        text = ""
+    lines = [
+        n
+        for n, line in enumerate(text.splitlines(), 1)
+        if GENERALIZES.search(line) and line.strip()[:1] != "#"
+    ]
+    if lines:
+        todo = f"{name} generalizes in line {lines[0]}, as vmoffer does: write the step without that"
+        found.leave(block, block.line, f"provisioner {block.labels[0]}", todo)
+    return not lines
 
 
 def _place(block: Block) -> str:

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 
 from generator.hcl_blocks import Block
 from generator.imported import Import, carry
+from generator.imported_rest import rest
 from generator.imported_steps import steps
 from generator.offer_rules import OFFER_ID, PLAN_ID
 from generator.packer_template import Template
@@ -61,6 +62,8 @@ def definition(
     found = Import(template)
     carry(found, source, system)
     found.data["steps"] = steps(found, source.labels[1], folder)
+    rest(found, source)
+    found.left.sort(key=lambda one: (one.file, one.line))
     _complete(found.data, name, publisher)
     return _text({key: found.data[key] for key in ORDER if found.data.get(key)}, found, name), found
 

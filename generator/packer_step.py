@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from generator import hcl_blocks
 from generator.errors import Unusable
 
-HEREDOC = re.compile(r"<<(-?)([^\s\"'<>]+)\s*$")
 SUFFIX = ".pkr.hcl"
 
 
@@ -69,8 +67,8 @@ def _indented(lines: list[str]) -> str:
     for line in lines:
         if until is None:
             result.append(f"  {line}" if line.strip() else "")
-            if found := HEREDOC.search(line):
-                until = found[2]
+            if found := hcl_blocks.HEREDOC.search(line):
+                until = found[1]
         else:
             result.append(line)
             if line.strip() == until:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from generator import hcl_json
 from generator.errors import Unusable
 from generator.hcl_blocks import Block, read
 from generator.hcl_values import Scope
@@ -26,26 +27,30 @@ class Template:
 
 
 def open_template(path: Path, variables: Sequence[Path] = ()) -> Template:
-    """The template that is a file, or all `*.pkr.hcl` of a folder; `variables` are files for `-var-file`.
+    """The template that is a file, or all `*.pkr.hcl` and `*.pkr.json` of a folder.
 
-    Variable files `*.auto.pkrvars.hcl` beside it are read by themselves, as Packer does.
+    `variables` are files for `-var-file`. Variable files `*.auto.pkrvars.hcl` and `.json` beside the template are
+    read by themselves, as Packer does.
     Raises Unusable for what cannot be read, with file and line.
     """
     if path.is_dir():
-        paths = sorted(path.glob("*.pkr.hcl"))
+        paths = sorted([*path.glob("*.pkr.hcl"), *path.glob("*.pkr.json")])
         if not paths:
-            raise Unusable("no *.pkr.hcl in this folder", where=str(path))
-    elif path.suffix == ".json":
+            raise Unusable("no *.pkr.hcl and no *.pkr.json in this folder", where=str(path))
+    elif path.suffix == ".json" and not path.name.endswith(".pkr.json"):
         hint = f"packer hcl2_upgrade -output-file={path.stem}.pkr.hcl {path}, then import that"
-        if path.name.endswith(".pkr.json"):
-            hint = "this is HCL2 written as JSON: write it as *.pkr.hcl"
         raise Unusable("this is a template in JSON; vmoffer reads HCL2", where=str(path), hint=hint)
     else:
         paths = [path]
     folder = path if path.is_dir() else path.parent
-    blocks = [read(one) for one in paths]
-    values = [read(one) for one in (*sorted(folder.glob("*.auto.pkrvars.hcl")), *variables)]
+    blocks = [_read(one) for one in paths]
+    automatic = sorted([*folder.glob("*.auto.pkrvars.hcl"), *folder.glob("*.auto.pkrvars.json")])
+    values = [_read(one) for one in (*automatic, *variables)]
     return Template(blocks, Scope.of(blocks, values), folder, path.name)
+
+
+def _read(path: Path) -> Block:
+    return hcl_json.read(path) if path.suffix == ".json" else read(path)
 
 
 def source(template: Template, name: str | None) -> Block:

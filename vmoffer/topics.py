@@ -21,6 +21,7 @@ TOPICS = {
     "generator.edit": "definition",
     "generator.hcl": "definition",
     "generator.hcl_blocks": "import",
+    "generator.hcl_json": "import",
     "generator.packer_step": "own-steps",
     "generator.packer_template": "import",
     "generator.lint": "rules-not-met",
