@@ -103,7 +103,9 @@ def carry(found: Import, block: Block, system: str | None) -> None:
             values[name] = found.value(owner, attribute, "see to it yourself")
             if name in BLOCKS and values[name] is not None:
                 found.leave(owner, attribute.line, name, "no block and no object; see to it yourself")
-        elif name not in table["covered"] and found.template.scope.value(attribute) not in UNSET:
+        elif found.template.scope.value(attribute) in UNSET:
+            found.take(owner, attribute.line, attribute.name)  # there is nothing to carry over
+        elif name not in table["covered"]:
             todo = table["listed"].get(name) or table["listed"].get(name.split(".")[0])
             found.leave(owner, attribute.line, name, todo or "a definition has no field for it")
     for inner in block.blocks:

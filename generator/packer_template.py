@@ -29,8 +29,8 @@ class Template:
 def open_template(path: Path, variables: Sequence[Path] = ()) -> Template:
     """The template that is a file, or all `*.pkr.hcl` and `*.pkr.json` of a folder.
 
-    `variables` are files for `-var-file`. Variable files `*.auto.pkrvars.hcl` and `.json` beside the template are
-    read by themselves, as Packer does.
+    `variables` are files for `-var-file`. Variable files `*.auto.pkrvars.hcl` and `.json` beside the template
+    are read by themselves, as Packer does.
     Raises Unusable for what cannot be read, with file and line.
     """
     if path.is_dir():
