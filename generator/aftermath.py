@@ -21,7 +21,7 @@ class Command:
     publishes: bool = False
 
     @property
-    def noted(self) -> str:
+    def recorded(self) -> str:
         """The line, run by what notes how it ended (note.sh)."""
         return f'sh "$VMOFFER_NOTE" {self.line}'
 
