@@ -394,6 +394,7 @@ forget_configured_keys() {
             sub(/\/$/, "", $6)
             for (i = 1; i <= count; i++) {
                 text = pattern[i]
+                if (text == "") continue
                 out = ""
                 while (match(text, /%[%huU]/)) {
                     token = substr(text, RSTART + 1, 1)

@@ -501,3 +501,13 @@ writable /vmoffer-journal
         env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "mkdir -p -- /\n"
+
+
+def test_account_without_a_shell_is_no_key_file(tmp_path: Path) -> None:
+    """With sshd's default, of every home two files are looked at, and never the home itself."""
+    root = tmp_path / "tree"
+    plant(root, "debian")
+    (root / "usr/sbin").mkdir(parents=True, exist_ok=True)  # the home of `daemon`
+    done = run_step(root, "generalize")
+    assert done.returncode == 0, done.stderr
+    assert "opens accounts" not in done.stderr
