@@ -536,11 +536,6 @@ def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
     return [
         ("/etc/ssh/sshd_config", clean["/etc/ssh/sshd_config"], _ids("LNX-SSH", "LNX-CRED")),
         (
-            "/etc/sudoers",
-            "Defaults:a,%b env_reset, \\\n !targetpw,rootpw # x\n@include x\n",
-            _ids("LNX-SUDO"),
-        ),
-        (
             "/usr/lib/systemd/system/ssh.service",
             "[Unit]\nConditionPathExists=!/x\n[Service]\nExecStart=/a b\n",
             _ids("LNX-SSH", "LNX-AGENT"),
@@ -588,7 +583,11 @@ def _guest_files(clean: dict[str, Any]) -> list[tuple[str, Any, list[str]]]:
         ),
         ("/etc/passwd", clean["/etc/passwd"], _ids("LNX-CRED", "LNX-HIST")),
         ("/etc/shadow", clean["/etc/shadow"], _ids("LNX-CRED")),
-        ("/etc/sudoers", clean["/etc/sudoers"], _ids("LNX-SUDO")),
+        (
+            "/etc/sudoers",
+            "Defaults:a,%b env_reset, \\\n !targetpw,rootpw # x\n@include x\n",
+            _ids("LNX-SUDO"),
+        ),
         ("/etc/apt/sources.list", clean["/etc/apt/sources.list"], _ids("LNX-REPO")),
         (
             "/etc/apt/sources.list.d/debian.sources",
