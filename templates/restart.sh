@@ -4,12 +4,13 @@ set -eu
 umask 077
 rm -f -- /var/lib/vmoffer-restart "$0"
 cat /proc/sys/kernel/random/boot_id >/var/lib/vmoffer-restart
-# Prepared for Azure, cloud-init would take a boot of the build for the first of another machine: it would make
-# that machine's user, keys and name. It does nothing in this boot; returned.sh lets it again.
-off=/etc/cloud/cloud-init.disabled
-if [ -d /etc/cloud ] && [ ! -e "$off" ]; then
-    : >"$off"
-    echo "$off" >>/var/lib/vmoffer-restart
+# Prepared for Azure, cloud-init would take a boot of the build for the first of another machine, and make that
+# machine's user, host keys and name. It has to run: it configures the network, whose names the kernel command
+# line may have changed. returned.sh takes this file away.
+only=/etc/cloud/cloud.cfg.d/99-vmoffer-restart.cfg
+if [ -d "${only%/*}" ]; then
+    echo '{users: [], disable_root: false, ssh_deletekeys: false, preserve_hostname: true}' >"$only"
+    echo "$only" >>/var/lib/vmoffer-restart
 fi
 sync
 echo "vmoffer: restart: going down"

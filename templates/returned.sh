@@ -7,8 +7,8 @@ if [ "$(cat /proc/sys/kernel/random/boot_id)" = "$(sed -n 1p "$note")" ]; then
     echo "vmoffer: restart: this is still the boot of before" >&2
     exit 1
 fi
-off=$(sed -n 2p "$note")
-[ -z "$off" ] || rm -f -- "$off"
+only=$(sed -n 2p "$note")
+[ -z "$only" ] || rm -f -- "$only"
 rm -f -- "$note"
 # What starts late (cloud-init, package timers) would meet the next step; a unit that failed is no reason to wait.
 left=300

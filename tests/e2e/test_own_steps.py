@@ -30,7 +30,7 @@ STEPS = r"""
   inline:
     - test "$(cat /etc/lab-boot)" != "$(cat /proc/sys/kernel/random/boot_id)"
     - test ! -e /var/lib/vmoffer-restart
-    - test ! -e /etc/cloud/cloud-init.disabled
+    - test ! -e /etc/cloud/cloud.cfg.d/99-vmoffer-restart.cfg
     - '! grep "^debian:" /etc/passwd'
 - packer: own.pkr.hcl
 - name: what the block did

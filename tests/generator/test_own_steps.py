@@ -129,14 +129,14 @@ def test_the_second_half_of_a_restart_wants_another_boot(tmp_path: Path) -> None
         (tools / name).chmod(0o755)
     env = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"}
     (tmp_path / "boot").write_text("one\n")
-    (tmp_path / "note").write_text(f"one\n{tmp_path}/cloud-init.disabled\n")
-    (tmp_path / "cloud-init.disabled").touch()
+    (tmp_path / "note").write_text(f"one\n{tmp_path}/restart.cfg\n")
+    (tmp_path / "restart.cfg").touch()
     done = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True)
     assert (done.returncode, "still the boot of before" in done.stderr) == (1, True)
     (tmp_path / "boot").write_text("two\n")
     done = subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True)
     assert (done.returncode, (tmp_path / "note").exists()) == (0, False)
-    assert not (tmp_path / "cloud-init.disabled").exists(), "cloud-init works again"
+    assert not (tmp_path / "restart.cfg").exists(), "cloud-init makes users again"
 
 
 def test_a_secret_is_a_sensitive_variable_and_its_file_is_in_memory(tmp_path: Path) -> None:
