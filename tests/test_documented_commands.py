@@ -69,7 +69,7 @@ STOPS = [
     (
         r"build .*--builder azure-arm",
         2,
-        "Missing argument|no credentials for Azure|no base image for azure-arm",
+        "Missing argument|no credentials for Azure|no base image for azure-arm|nowhere to put",
     ),
     (r"build winshop/std", 2, "no credentials for Azure"),
     (r"build \S+/", 2, "another build is working in this folder"),
@@ -85,7 +85,7 @@ STOPS = [
 ]
 # A name in running text, not a call: it asks for what is missing.
 MENTION = re.compile(r"vmoffer(?: [a-z-]+){1,2}(?: --[a-z-]+(?: [\w-]+)?){0,2}")
-ASKS = "Missing (?:argument|option)|[Gg]ive |requires an argument|needs|is missing|missing|no disk|no URI|stdin|standard input"
+ASKS = "[Mm]issing|[Gg]ive |requires an argument|needs|no disk|no URI|stdin|standard input"
 # What takes a guest, a site or an hour, and who runs it. `make -n` runs here, so that the target is there.
 ELSEWHERE = {
     "make test": "part of .ci/run; this test is one of it",
@@ -118,7 +118,6 @@ VALUES = {
     "vmoffer sas check": "vmoffer sas check --file sas.json",
 }
 VALUE_STOPS = [
-    (r"finalize .*--generation (?:gen1|arm64)", 2, "gen2|generation"),
     (r"validate data.vhd --role os", 1, "FAIL"),
     (r"sas make .*--kind delegation", 2, "."),
 ]
@@ -196,10 +195,8 @@ def _run(line: str, world: worlds.World) -> tuple[int, str]:
 
 def _make(line: str) -> str:
     """The target by this project's Makefile, with what it prepares taken as prepared."""
-    ready = " ".join(
-        f"-o .venv/{stamp}"
-        for stamp in (".installed", ".native", ".native-tests", ".dev", ".docs", "bin/python")
-    )
+    stamps = ("installed", "native", "native-tests", "dev", "docs")
+    ready = "-o .venv/bin/python " + " ".join(f"-o .venv/.{stamp}" for stamp in stamps)
     target = line.removeprefix("make ")
     if line in ELSEWHERE:
         return f"make -n {ready} {target}"
