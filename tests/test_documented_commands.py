@@ -78,7 +78,7 @@ STOPS = [
     (r"validate https://…", 3, "no host can have that name"),
     (r"validate - ", 2, "no disk was given"),
     (r"^vmoffer upload os.vhd --managed-disk", 2, "not the URL of a disk"),
-    (r"doctor --bring", 3, "go mod|npm|registry|proxy|refused|download"),
+    (r"doctor --bring", 3, "go mod|npm|registry|proxy|refused|download|mmdebstrap failed"),
     # Its disk would be one of 30 GiB with a system in it: that is what `make build` makes.
     (r"finalize \S+/", 1, "DSK-SIZE-002"),
     (r"lint --profile guide-2015$", 1, "DSK-SIZE-003"),  # Windows had 128 GiB then
