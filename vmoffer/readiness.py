@@ -19,10 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ready:
-    """A place that takes the build. `replaced` is what goes; `variables` are for the project."""
+    """A place that takes the build.
+
+    `replaced` is what goes; `variables` are for the project, `environment` is for Packer and holds secrets.
+    """
 
     replaced: list[Existing] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
     arm: Arm | None = None
 
 
@@ -83,7 +87,7 @@ def _azure(
         found += existing.versions(sku, arm)
     replaced = existing.decide(found, digest, sku.version, replace)
     variables = {**way.variables, "subscription_id": arm.subscription, "project": digest}
-    return Ready(replaced, variables, arm)
+    return Ready(replaced, variables, sign_in.environment(way, env), arm)
 
 
 def _own_store(definition: Definition, env: Mapping[str, str], digest: str, replace: bool) -> Ready:

@@ -20,6 +20,14 @@ CHASSIS = Path("/sys/class/dmi/id/chassis_asset_tag")
 ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 OIDC_AUDIENCE = "api://AzureADTokenExchange"
 PATIENCE = 20  # seconds
+# What azure-identity and the plugin call alike, but for the beginning of the name.
+PRINCIPAL = (
+    "CLIENT_ID",
+    "TENANT_ID",
+    "CLIENT_SECRET",
+    "CLIENT_CERTIFICATE_PATH",
+    "CLIENT_CERTIFICATE_PASSWORD",
+)
 ASK = (
     "sign in with `az login`, or set ARM_SUBSCRIPTION_ID, ARM_TENANT_ID, ARM_CLIENT_ID and ARM_CLIENT_SECRET"
 )
@@ -116,6 +124,14 @@ def credential(way: SignIn, env: Mapping[str, str], cloud: Cloud) -> Any:
             ) from None
     assertion = env["ARM_OIDC_TOKEN"] if way.id == "client-jwt" else None
     return identity.ClientAssertionCredential(*who, lambda: assertion or _pipeline_token(env), **options)
+
+
+def environment(way: SignIn, env: Mapping[str, str]) -> dict[str, str]:
+    """The values that azure-identity lacks, by its names, for the commands that the project calls."""
+    if way.id not in ("client-secret", "client-certificate"):
+        return {}
+    found = {f"AZURE_{name}": env.get(f"ARM_{name}") for name in PRINCIPAL}
+    return {name: value for name, value in found.items() if value and not env.get(name)}
 
 
 def _pipeline_token(env: Mapping[str, str]) -> str:

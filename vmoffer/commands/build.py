@@ -115,6 +115,7 @@ def command(
             **os.environ,
             **packer.env,
             "VMOFFER_PROJECT": made_of,
+            **ready.environment,
             **({"VMOFFER_REPLACE": "1"} if replace else {}),
             **hidden,  # the project's variables take them from there, never from the command line
             # Packer leaves its temporary files behind when it is killed: they go with `scratch`.

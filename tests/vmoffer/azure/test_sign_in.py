@@ -101,6 +101,19 @@ def test_nothing_to_sign_in_with_is_refused(tmp_path: Path) -> None:
         sign_in.choose({**PIPELINE, **TENANT, "AZURE_CONFIG_DIR": str(tmp_path)})
 
 
+@pytest.mark.parametrize("name", ["secret", "secret in a pipeline"])
+def test_what_the_project_calls_signs_in_as_the_plugin_does(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """azure-identity reads names of its own; without them, validating a blob would end the build."""
+    from azure.identity import ClientSecretCredential, EnvironmentCredential
+
+    env, _ = _set(name, tmp_path, monkeypatch)
+    for key, value in sign_in.environment(sign_in.choose(env), env).items():
+        monkeypatch.setenv(key, value)
+    assert isinstance(EnvironmentCredential()._credential, ClientSecretCredential)
+
+
 @pytest.fixture(scope="module")
 def packer() -> Packer:
     try:
