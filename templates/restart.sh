@@ -5,8 +5,8 @@ umask 077
 rm -f -- /var/lib/vmoffer-restart "$0"
 cat /proc/sys/kernel/random/boot_id >/var/lib/vmoffer-restart
 # Prepared for Azure, cloud-init would take a boot of the build for the first of another machine, and make that
-# machine's user, host keys and name. It has to run: it configures the network, whose names the kernel command
-# line may have changed. returned.sh takes this file away.
+# machine's user, host keys and name. It has to run, as it configures the network of each boot: without it the
+# guest is back where nobody reaches it. returned.sh takes this file away.
 only=/etc/cloud/cloud.cfg.d/99-vmoffer-restart.cfg
 if [ -d "${only%/*}" ]; then
     echo '{users: [], disable_root: false, ssh_deletekeys: false, preserve_hostname: true}' >"$only"
