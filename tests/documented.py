@@ -42,7 +42,8 @@ def _pages() -> Iterator[Call]:
             for line in _lines(body, prompt=language == "console"):
                 yield Call(line, place)
         for line in INLINE.findall(re.sub(r"\s*\n\s*(?:- )?", " ", BLOCK.sub("", text))):
-            yield Call(line.strip(), place)
+            if "→" not in line:  # a drawing, not a call
+                yield Call(line.strip(), place)
 
 
 def _lines(body: str, prompt: bool) -> Iterator[str]:

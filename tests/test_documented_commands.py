@@ -32,7 +32,7 @@ MEANT = [
     (r"start \| status \| stop", "status"),
     (r"OFFER/PLAN", "shop/web"),
     (r"BUILDER\b", "qemu"),
-    (r"\bSKU\b(?!=)", "demo/debian-12"),
+    (r"(?<![\w-])SKU\b(?![=-])", "demo/debian-12"),
     (r"TEMPLATE", "web.pkr.hcl"),
     (r"\bIN OUT\.vhd", "server.qcow2 OUT.vhd"),
     (r"--raw DIR --out DIR", "--raw out/gen2/raw --out out"),
@@ -212,6 +212,8 @@ def _expected(line: str, stops: list[tuple[str, int, str]]) -> list[tuple[int, s
     for pattern, status, words in stops:
         if re.search(pattern, meant):
             return [(status, words)]
+    if "--locked" in meant:
+        return [(0, ""), (3, "could not be fetched")]  # the plugins are here, or packer init asks for them
     if meant in ("vmoffer doctor",):
         return [(0, "."), (3, "missing")]  # it says what this machine lacks
     if MENTION.fullmatch(meant):
