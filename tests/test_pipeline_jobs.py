@@ -98,6 +98,9 @@ def test_the_jobs_of_a_github_workflow_run_to_where_azure_or_a_guest_begins(
     jobs, env = ci_jobs.read(repository / ".github/workflows/vmoffer.yml"), _environment(tmp_path)
     values = {"github.event_name": "push", "github.token": "token", "inputs.since": "0", **IDS}
     values["vars.VMOFFER_ALLOWED_INBOUND"] = "203.0.113.7"
+    # What `id-token: write` gives a job: where to ask who it is. Nobody listens there.
+    env |= {f"ACTIONS_ID_TOKEN_REQUEST_{name}": text for name, text in
+            (("URL", "http://127.0.0.1:9/token?x=1"), ("TOKEN", "token"))}  # fmt: skip
     check = ci_jobs.github(jobs["check"], repository, values, env)
     assert not check.failed, check.failed
     assert [step.name for step in check.steps if step.status == 0] == [
