@@ -45,7 +45,7 @@ new: $(VENV)/.installed ## write a SKU definition: make new SKU=offer/plan OS=de
 	@$(VMOFFER) new $(SKU) --os $(OS) $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.native $(VENV)/.native-tests setup-azure ## run the tests, all but the end-to-end ones
-	@$(BIN)/pytest -m "not e2e" -n $$(nproc) $(ARGS)
+	@$(BIN)/pytest -m "not e2e" -n $$(nproc) --dist worksteal $(ARGS)
 
 e2e: $(VENV)/.dev $(VENV)/.native $(VENV)/.native-tests ## judge what `make build` made, by real parts (minutes)
 	@$(BIN)/pytest -m e2e $(ARGS)

@@ -196,6 +196,7 @@ def _tags(found: Import, block: Block) -> None:
     for tag in block.of("azure_tag"):
         name, value = (tag.attributes.get(key) for key in ("name", "value"))
         if name and value:
+            found.take(tag, tag.line, tag.kind)
             key, text = (found.value(tag, one, "write build.tags yourself") for one in (name, value))
             if key and isinstance(text, str):
                 found.data.setdefault("build", {}).setdefault("tags", {})[key] = text

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 def retriable(error: AzureError) -> bool:
     """Whether the same request may succeed in a while: throttled, busy, cut off, damaged on its way."""
-    from azure.core.exceptions import DecodeError, HttpResponseError
+    from azure.core.exceptions import ClientAuthenticationError, DecodeError, HttpResponseError
 
-    if permanent(error):
+    if permanent(error) or isinstance(error, ClientAuthenticationError):  # no way to sign in comes by itself
         return False
     status = error.status_code if isinstance(error, HttpResponseError) else None
     if status is None or isinstance(error, DecodeError):

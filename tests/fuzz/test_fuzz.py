@@ -17,9 +17,10 @@ TARGETS = targets(with_images=not MISSING)
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.name)
 def test_damaged_input_is_refused_cleanly(target: Target) -> None:
-    result = try_target(target, seed=1, inputs=100)
+    inputs = 8 if target.name.startswith("tree ") else 100  # each of a tree's runs steps in a shell
+    result = try_target(target, seed=1, inputs=inputs)
     assert result.finding is None, result.finding
-    assert result.inputs == 100
+    assert result.inputs == inputs
 
 
 def test_disk_images_are_fuzzed() -> None:

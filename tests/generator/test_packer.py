@@ -301,7 +301,7 @@ def test_hostile_text_passes_a_plugin_as_it_is(tmp_path: Path, run_packer: Run) 
 
 def test_a_sku_of_hostile_text_is_valid(tmp_path: Path, run_packer: Run, key: Path) -> None:
     text = " ".join(HOSTILE)
-    step: dict[str, Any] = {"name": text, "inline": ["true"], "env": {"TEXT": text}}
+    step: dict[str, Any] = {"name": text, "inline": ["true"], "env": {"TEXT": text.replace("\0", "")}}
     definition = define(tmp_path, plan__title=text, plan__summary=text, offer__title=text, steps=[step])
     folder = tmp_path / "out" / "packer" / "qemu"
     project.write(definition, Builder.QEMU, folder)

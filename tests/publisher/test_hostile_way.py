@@ -368,7 +368,7 @@ def test_no_credentials_of_the_environment_travel_over_plain_http(
 @pytest.mark.parametrize(
     "uri",
     [
-        f"https://contoso.blob.core.windows.net/vhds/os.vhd%3F{SAS}",
+        f"https://contoso.invalid/vhds/os.vhd%3F{SAS}",
         f"htps://contoso.blob.core.windows.net/vhds/os.vhd?{SAS}",
         f"https//contoso.blob.core.windows.net/vhds/os.vhd?{SAS}",
         "https://user:c2VjcmV0LXBhc3N3b3Jk@contoso.invalid/vhds/os.vhd",

@@ -110,6 +110,7 @@ def test_finalize_of_another_size_is_status_1_with_the_rule(
     raw: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Path("p.yaml").write_text(SKU)
+    Path("seed.txt").write_text("seed")
     os.truncate(raw, 2 << 30)
     assert run(["finalize", "p.yaml", "--generation", "gen2", "--raw", ".", "--out", "out"]) == 1
     assert "DSK-SIZE-002" in capsys.readouterr().err
