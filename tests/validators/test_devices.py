@@ -98,7 +98,9 @@ def test_azures_names_tell_the_disk(source: str, where: Where) -> None:
 
 
 @given(
-    st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=36).filter(
+    st.text(
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=36
+    ).filter(
         lambda label: label not in (".", "..")  # no link can have such a name
     )
 )
