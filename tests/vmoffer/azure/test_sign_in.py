@@ -149,7 +149,12 @@ def test_the_project_chooses_the_same_and_the_plugin_takes_it(
         kept = {key: value for key, value in os.environ.items() if not key.startswith("ARM_")}
         command = [str(packer.path), *arguments, "."]
         return subprocess.run(
-            command, cwd=folder, env={**kept, **packer.env, **env}, capture_output=True, text=True, timeout=60
+            command,
+            cwd=folder,
+            env={**kept, **packer.env, **env, "VMOFFER_ALLOWED_INBOUND": "203.0.113.7"},
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
 
     assert f'local.sign_in: "{wanted}"' in call("inspect", *alone).stdout
