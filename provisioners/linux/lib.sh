@@ -179,8 +179,13 @@ writable() {
     vm_file=$ROOT$vm_place
     [ ! -e "$vm_file" ] || [ -f "$vm_file" ] || fail "$1 is not a regular file"
     mkdir -p -- "${vm_file%/*}/" || fail "cannot make the folder of $1"
-    for vm_old in "${vm_file%/*}"/.vmoffer-??????????; do
-        [ ! -f "$vm_old" ] || rm -f -- "$vm_old"
+    clear_leftovers "${vm_file%/*}"
+}
+
+# clear_leftovers FOLDER: remove the files and links of ours that a run that was killed has left there.
+clear_leftovers() {
+    for vm_old in "$1"/.vmoffer-??????????; do
+        if [ -f "$vm_old" ] || [ -L "$vm_old" ]; then rm -f -- "$vm_old"; fi
     done
 }
 
@@ -315,6 +320,7 @@ link() {
         walk "$1" keep
         vm_file=$ROOT$vm_place
         mkdir -p -- "${vm_file%/*}/" || fail "cannot make the folder of $1"
+        clear_leftovers "${vm_file%/*}"
         # ln makes the name or fails; it follows nothing.
         vm_temp=$(mktemp -u "${vm_file%/*}/.vmoffer-XXXXXXXXXX")
         ln -sT -- "$2" "$vm_temp" || fail "cannot link $1"

@@ -138,3 +138,12 @@ def test_distribution_that_nobody_knows_gets_the_steps_that_fit_every_linux() ->
     assert "generalize" in plan
     assert "updates" not in plan
     assert "Updates" in steps.uncovered(make_sku("other"))
+
+
+def test_link_that_a_killed_step_left_half_made_is_removed(tree: Path, run_step: Run) -> None:
+    folder = tree / "etc/systemd/system"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".vmoffer-0123456789").symlink_to("/dev/null")
+    assert run_step(tree, "swap").returncode == 0
+    assert (folder / "data.swap").is_symlink()
+    assert not list(folder.glob(".vmoffer-*"))

@@ -422,7 +422,7 @@ def test_row_27_ended_by_a_signal_a_step_leaves_nothing(tmp_path: Path, sent: si
     (tmp_path / "bin/cmp").chmod(0o755)
     step = planned("sudoers")
     process = subprocess.Popen(
-        ["sh", "-c", step.text, step.filename],
+        ["env", "--default-signal=HUP", "sh", "-c", step.text, step.filename],  # nohup's are ignored
         env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "ROOT": str(root), **step.env},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
