@@ -29,7 +29,8 @@ from generator.powershell import ENV_VAR_FORMAT, carried
 
 pytestmark = pytest.mark.packer
 
-PWSH = shutil.which("pwsh") or shutil.which("/work/shared/tools/pwsh/pwsh")
+BESIDE = Path(__file__).parents[3] / "shared/tools/pwsh/pwsh"
+PWSH = shutil.which("pwsh") or shutil.which(BESIDE)
 PIECES = [
     "{{", "}}", "{{ pwd }}", "{{env `HOME`}}", "{{ user `x` }}", "{{{", "{{-", "{{/*", '{{"{{"}}', "{", "`",
     "${", "%{", "$${", "%%{", '${env("HOME")}', "%{ if true }", "$HOME", "$(touch ran)", "`touch ran`", ";",
